@@ -18,6 +18,8 @@ class Artifact:
     """Creation code, without constructor arguments."""
     runtime: bytes
     """Runtime code before immutables are filled in."""
+    slots: dict[str, int]
+    """Storage slot of every state variable, by name."""
     compiler: str
 
 
@@ -29,5 +31,6 @@ def load_artifact() -> Artifact:
         abi=tuple(document["abi"]),
         bytecode=bytes.fromhex(document["bytecode"][2:]),
         runtime=bytes.fromhex(document["bytecode_runtime"][2:]),
+        slots=document["slots"],
         compiler=document["compiler"],
     )

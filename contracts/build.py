@@ -35,7 +35,7 @@ def compile_contracts() -> dict[str, Any]:
         file,
         input_bundle=bundle,
         settings=Settings(evm_version="cancun", optimize=OptimizationLevel.GAS),
-        output_formats=["abi", "bytecode", "bytecode_runtime", "method_identifiers"],
+        output_formats=["abi", "bytecode", "bytecode_runtime", "layout"],
     )
     runtime = bytes.fromhex(output["bytecode_runtime"][2:])
     sources = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(SOURCES.glob("*.vy"))}
@@ -46,6 +46,13 @@ def compile_contracts() -> dict[str, Any]:
         "optimize": "gas",
         "sources_sha256": sources,
         "runtime_size": len(runtime),
+        "slots": {
+            name: place["slot"]
+            for module in output["layout"]["storage_layout"].values()
+            if isinstance(module, dict)
+            for name, place in module.items()
+            if isinstance(place, dict)
+        },
         "abi": output["abi"],
         "bytecode": output["bytecode"],
         "bytecode_runtime": output["bytecode_runtime"],

@@ -23,6 +23,7 @@ DOMAIN_TYPE: Final = keccak(b"EIP712Domain(string name,string version,uint256 ch
 BATCH_TYPE: Final = keccak(b"Batch(uint64 lane,uint64 seq,uint64 notAfter,bytes entries)")
 RECEIPT_TYPE: Final = keccak(b"Receipt(bytes32 batch,uint64 acceptedAt,uint64 includeBy)")
 INCLUSION_TYPE: Final = keccak(b"Inclusion(bytes32 batch,uint64 height,bytes32 blockHash)")
+SEAL_TYPE: Final = keccak(b"Seal(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
 HEAD_TYPE: Final = keccak(b"Head(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
 
 MASK_160: Final = (1 << 160) - 1
@@ -78,6 +79,10 @@ class LedgerDomain:
     def inclusion_digest(self, batch: bytes, height: int, block_hash: bytes) -> bytes:
         """Return the digest a sealer signs when a batch stands in a block."""
         return self.typed(keccak(INCLUSION_TYPE + batch + word(height) + block_hash))
+
+    def seal_digest(self, genesis_hash: bytes, height: int, block_hash: bytes) -> bytes:
+        """Return the digest the sealer signs for a block it makes."""
+        return self.typed(keccak(SEAL_TYPE + genesis_hash + word(height) + block_hash))
 
     def head_digest(self, genesis_hash: bytes, height: int, block_hash: bytes) -> bytes:
         """Return the digest a follower signs for a head it executed and stored."""

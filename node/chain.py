@@ -1,0 +1,140 @@
+"""The chain a node keeps: blocks, receipts, seals and state in one store, one atomic synced write a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import rlp
+
+from ledger.chain.calls import read_submit
+from ledger.chain.state import LedgerState
+from ledger.domain.errors import LedgerError
+from ledger.genesis import CONTRACT, Genesis
+from node.blocks import Block, ExecutedBlock, Header, Receipt
+from node.evm.executor import Executor
+from node.genesis import execute_genesis
+from node.store import Space, Store, StoreForeign
+from node.transactions import body_of, hash_of
+
+BLOCKHASH_WINDOW: Final = 256
+HEIGHT_BYTES: Final = 8
+
+
+class UnknownBlock(LedgerError):
+    """No such block is kept here."""
+
+    code = "block.unknown"
+
+
+def height_key(height: int) -> bytes:
+    """Return a height as the key bytes that sort by number."""
+    return height.to_bytes(HEIGHT_BYTES, "big")
+
+
+class Chain:
+    """Reads and extends the chain. One process owns it; calls are not thread-safe."""
+
+    def __init__(self, store: Store, genesis: Genesis) -> None:
+        """Open the chain of a genesis file; an empty store gets block 0.
+
+        Raises:
+            StoreForeign: the store holds another chain.
+        """
+        self.store = store
+        self.genesis = genesis
+        self.domain = genesis.domain
+        self.executor = Executor(_Nodes(store), genesis.chain_id, self._hashes_below)
+        kept = store.get(Space.META + b"genesis")
+        if kept is None:
+            executed = execute_genesis(genesis)
+            self.head = executed.block.header
+            self._commit(executed, {Space.META + b"genesis": executed.block.hash})
+            kept = executed.block.hash
+        elif kept != execute_genesis(genesis).block.hash:
+            raise StoreForeign(
+                "The store belongs to another genesis file.", hint="Give the genesis file the store was made with."
+            )
+        self.genesis_hash = kept
+        height = int.from_bytes(store.get(Space.META + b"height") or b"", "big")
+        self.head = self.block(height).header
+
+    def _hashes_below(self, height: int) -> Iterator[bytes]:
+        for below in range(height - 1, max(-1, height - 1 - BLOCKHASH_WINDOW), -1):
+            yield self.block(below).hash
+
+    def append(self, executed: ExecutedBlock, seal: bytes, extra: Mapping[bytes, bytes | None] | None = None) -> None:
+        """Keep an executed block and its seal, with whatever else must be written in the same moment."""
+        if executed.block.header.parent_hash != self.head.hash:
+            raise UnknownBlock("The block does not stand on the head.", hint="Execute it on the head first.")
+        self._commit(executed, {Space.SEAL + height_key(executed.block.height): seal} | dict(extra or {}))
+        self.head = executed.block.header
+
+    def _commit(self, executed: ExecutedBlock, extra: dict[bytes, bytes | None]) -> None:
+        block = executed.block
+        height = height_key(block.height)
+        writes: dict[bytes, bytes | None] = {Space.NODE + key: value for key, value in executed.writes.items()}
+        writes[Space.BLOCK + height] = block.encode()
+        writes[Space.HEIGHT + block.hash] = height
+        writes[Space.RECEIPTS + height] = rlp.encode([receipt.to_rlp() for receipt in executed.receipts])
+        for index, raw in enumerate(block.transactions):
+            place = height + index.to_bytes(4, "big")
+            writes[Space.TRANSACTION + hash_of(raw)] = place
+            wrapped = body_of(raw)
+            submitted = read_submit(wrapped.data) if wrapped.to == CONTRACT else None
+            if submitted and executed.receipts[index].status:
+                writes[Space.BATCH + submitted[0].digest(self.domain)] = place
+        writes[Space.META + b"height"] = height
+        self.store.commit(writes | extra)
+
+    def block(self, height: int) -> Block:
+        """Return a block.
+
+        Raises:
+            UnknownBlock: none is kept at this height.
+        """
+        data = self.store.get(Space.BLOCK + height_key(height)) if height >= 0 else None
+        if data is None:
+            raise UnknownBlock(f"No block {height} is kept here.", hint=f"The head is {self.head.number}.")
+        return Block.decode(data)
+
+    def height_of(self, block_hash: bytes) -> int | None:
+        """Return the height of a block by its hash."""
+        found = self.store.get(Space.HEIGHT + block_hash)
+        return None if found is None else int.from_bytes(found, "big")
+
+    def seal(self, height: int) -> bytes:
+        """Return the seal beside a block, empty for block 0."""
+        return self.store.get(Space.SEAL + height_key(height)) or b""
+
+    def receipts(self, height: int) -> tuple[Receipt, ...]:
+        """Return the receipts of a block."""
+        data = self.store.get(Space.RECEIPTS + height_key(height))
+        return tuple(Receipt.of(items) for items in rlp.decode(data)) if data else ()
+
+    def place_of_transaction(self, transaction_hash: bytes) -> tuple[int, int] | None:
+        """Return height and index of a transaction."""
+        return self._place(Space.TRANSACTION + transaction_hash)
+
+    def place_of_batch(self, digest: bytes) -> tuple[int, int] | None:
+        """Return height and index of the transaction that carries a batch."""
+        return self._place(Space.BATCH + digest)
+
+    def _place(self, key: bytes) -> tuple[int, int] | None:
+        found = self.store.get(key)
+        if found is None:
+            return None
+        return int.from_bytes(found[:HEIGHT_BYTES], "big"), int.from_bytes(found[HEIGHT_BYTES:], "big")
+
+    def state(self, header: Header | None = None) -> LedgerState:
+        """Return the contract's state at a block, the head unless told."""
+        read = self.executor.reader(header or self.head)
+        return LedgerState(lambda slot: read(CONTRACT, slot))
+
+
+class _Nodes:
+    def __init__(self, store: Store) -> None:
+        self._get = store.get
+
+    def node(self, key: bytes) -> bytes | None:
+        return self._get(Space.NODE + key)

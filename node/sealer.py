@@ -1,0 +1,249 @@
+"""The sealer: takes batches, promises them, makes blocks, signs them.
+
+One process, group commit, no empty blocks. A batch is wrapped into a transaction when its block is made, so nonces are
+handed out in one place and `t` is never old.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ledger.chain.batch import Batch, BatchFault
+from ledger.chain.calls import submit_data
+from ledger.chain.transaction import sign_legacy
+from ledger.domain.errors import LedgerError
+from ledger.domain.limits import STOP_LANE
+from ledger.domain.roles import STOP_LANE_ROLES
+from ledger.genesis import CONTRACT
+from ledger.keys import BadSignature, LocalSigner, recover
+from node.blocks import Block
+from node.chain import Chain
+from node.clock import Clock
+from node.evm.executor import BlockBuilder, InvalidTransaction
+from node.pool import Pool, PoolFull, Queued
+from node.statements import Inclusion, Receipt
+from node.store import Space
+from node.transactions import hash_of
+
+INCLUDE_WITHIN: Final = 600
+"""Seconds within which an accepted batch is promised to stand in a block."""
+MAX_BLOCK_ITEMS: Final = 64
+"""Batches and transactions in one block: bounds the time a block takes."""
+MAX_RAW_BYTES: Final = 131_072
+FULL: Final = "The block is full."
+
+REASONS: Final = {
+    "batch: clock": "batch.clock",
+    "batch: expired": "batch.expired",
+    "batch: high s": "batch.signature",
+    "batch: signature": "batch.signature",
+    "batch: sequence": "batch.sequence",
+    "batch: stop lane": "batch.stop-lane",
+    "batch: entries": "batch.shape",
+    "batch: size": "batch.shape",
+    "batch: kind": "batch.shape",
+    "batch: shape": "batch.shape",
+    "members: not a member": "batch.not-a-member",
+    "": "batch.shape",
+}
+"""Stable codes of what the contract refuses a whole batch for."""
+
+
+class BatchRefused(LedgerError):
+    """The node does not take the batch."""
+
+    def __init__(self, code: str, detail: str, *, hint: str) -> None:
+        """Keep the code too: it tells which fault."""
+        super().__init__(detail, hint=hint)
+        self.code = code  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class SealerKeys:
+    """Keys of a sealer: its own, and the relayer accounts of stops and of everything else."""
+
+    sealer: LocalSigner
+    relayer: LocalSigner
+    stop_relayer: LocalSigner
+
+
+class Sealer:
+    """Accepts and seals. Calls must not overlap: the process that serves it holds one lock."""
+
+    def __init__(self, chain: Chain, keys: SealerKeys, clock: Clock, pool: Pool | None = None) -> None:
+        """Take the chain and load what an earlier run accepted.
+
+        Raises:
+            BatchRefused: the key is not that of the genesis file's sealer.
+        """
+        if keys.sealer.hex_address != chain.genesis.sealer.lower():
+            raise BatchRefused(
+                "sealer.wrong-key",
+                f"The genesis file names {chain.genesis.sealer} as sealer, the key is {keys.sealer.hex_address}.",
+                hint="Start with the sealer's keystore, or with --follow.",
+            )
+        self.chain = chain
+        self.clock = clock
+        self.pool = pool or Pool(chain.store)
+        self._keys = keys
+        self._domain = chain.domain
+        self._queued: dict[tuple[bytes, int], int] = {}
+        for item in self.pool.in_order():
+            if item.batch:
+                key = recover(item.batch.digest(self._domain), item.batch.signature)
+                self._queued[key, item.batch.lane] = item.batch.seq + 1
+
+    # -------------------------------------------------------------------------------------------------- accepting
+    def accept(self, batch: Batch) -> Receipt:
+        """Queue a batch durably and sign the promise to include it. Sending it again gives the same receipt.
+
+        Raises:
+            BatchFault: malformed; visible without state.
+            BatchRefused: signature, sequence, expiry, membership or lane.
+            PoolFull: push-back.
+        """
+        batch.unpacked()
+        digest = batch.digest(self._domain)
+        kept = self.chain.store.get(Space.PROMISE + digest)
+        if kept is not None:
+            return Receipt.decode(kept)
+        try:
+            key = recover(digest, batch.signature)
+        except BadSignature as error:
+            raise BatchRefused("batch.signature", error.detail, hint=error.hint) from error
+        now = self.clock.now()
+        self._check_admission(batch, key, now)
+        receipt = Receipt.signed(self._domain, self._keys.sealer, digest, now, now + INCLUDE_WITHIN)
+        self.pool.add(batch, b"", {Space.PROMISE + digest: receipt.encode()})
+        self._queued[key, batch.lane] = batch.seq + 1
+        return receipt
+
+    def _check_admission(self, batch: Batch, key: bytes, now: int) -> None:
+        if batch.not_after < now:
+            raise BatchRefused(
+                "batch.expired", "Its notAfter lies in the past.", hint="Sign it again with a later notAfter."
+            )
+        state = self.chain.state()
+        member = state.member(key)
+        if member is None or not member.is_member_at(now):
+            raise BatchRefused(
+                "batch.not-a-member",
+                f"0x{key.hex()} is no key of a member in standing now.",
+                hint="Check which key signed, for which chain and contract, and whether it is suspended.",
+            )
+        if batch.lane == STOP_LANE and not member.roles & STOP_LANE_ROLES:
+            raise BatchRefused(
+                "batch.stop-lane",
+                "Lane 0 is for stops of customs and the identity authority.",
+                hint="Use another lane.",
+            )
+        expected = max(state.next_seq(key, batch.lane), self._queued.get((key, batch.lane), 0))
+        if batch.seq != expected:
+            raise BatchRefused(
+                "batch.sequence",
+                f"The next number of this key in lane {batch.lane} is {expected}, not {batch.seq}.",
+                hint="Fill a gap with an empty batch; if the number is used, ask what became of that batch.",
+            )
+
+    def accept_raw(self, raw: bytes) -> bytes:
+        """Queue a raw transaction durably and return its hash.
+
+        Raises:
+            InvalidTransaction: it could not enter a block now.
+            PoolFull: push-back.
+        """
+        if len(raw) > MAX_RAW_BYTES:
+            raise InvalidTransaction(f"More than {MAX_RAW_BYTES} bytes.", hint="Send a smaller transaction.")
+        digest = hash_of(raw)
+        if self.chain.place_of_transaction(digest) is None and not any(
+            item.raw == raw for item in self.pool.in_order()
+        ):
+            builder = self.chain.executor.build(self.chain.head, self.clock.now())
+            for item in self.pool.in_order():
+                if item.raw:
+                    builder.apply(item.raw)
+            builder.apply(raw)
+            self.pool.add(None, raw, {})
+        return digest
+
+    # ---------------------------------------------------------------------------------------------------- sealing
+    def seal(self) -> Block | None:
+        """Make one block of what waits, stops first, and keep it. Return None if nothing could go in."""
+        if not len(self.pool):
+            return None
+        builder = self.chain.executor.build(self.chain.head, self.clock.now())
+        taken: list[Queued] = []
+        extra: dict[bytes, bytes | None] = {}
+        for item in self.pool.in_order():
+            if builder.size >= MAX_BLOCK_ITEMS:
+                break
+            refusal = self._put(builder, item)
+            if refusal == FULL:
+                break
+            taken.append(item)
+            extra[self.pool.key(item)] = None
+            if refusal is not None and item.batch:
+                digest = item.batch.digest(self._domain)
+                code = REASONS.get(refusal, "batch.refused")
+                record = {"code": code, "reason": refusal, "at": builder.header.timestamp}
+                extra[Space.REFUSED + digest] = json.dumps(record).encode()
+                self._queued.pop((recover(digest, item.batch.signature), item.batch.lane), None)
+        block = self._commit(builder, extra)
+        self.pool.drop(taken)
+        return block
+
+    def _put(self, builder: BlockBuilder, item: Queued) -> str | None:
+        """Put one thing into the block; return why not, or None."""
+        raw = item.raw or self._wrap(builder, item)
+        try:
+            return builder.apply(raw, keep_reverted=not item.batch).reason if item.batch else _applied(builder, raw)
+        except InvalidTransaction as error:
+            return error.detail
+
+    def _wrap(self, builder: BlockBuilder, item: Queued) -> bytes:
+        if item.batch is None:
+            raise ValueError("a raw transaction is wrapped already")
+        relayer = self._keys.stop_relayer if item.batch.lane == STOP_LANE else self._keys.relayer
+        return sign_legacy(
+            relayer,
+            nonce=builder.nonce(relayer.address),
+            to=CONTRACT,
+            data=submit_data(item.batch, builder.header.timestamp),
+            chain_id=self.chain.genesis.chain_id,
+        )
+
+    def _commit(self, builder: BlockBuilder, extra: dict[bytes, bytes | None]) -> Block | None:
+        if builder.size == 0:
+            self.chain.store.commit(extra)
+            return None
+        executed = builder.close()
+        block = executed.block
+        digest = self._domain.seal_digest(self.chain.genesis_hash, block.height, block.hash)
+        self.chain.append(executed, self._keys.sealer.sign_digest(digest), extra)
+        return block
+
+    # -------------------------------------------------------------------------------------------------- answering
+    def status(self, digest: bytes) -> dict[str, Any]:
+        """Say what became of a batch: unknown, accepted, included or refused, with what was signed."""
+        kept = self.chain.store.get(Space.PROMISE + digest)
+        if kept is None:
+            return {"state": "unknown"}
+        answer: dict[str, Any] = {"state": "accepted", "receipt": Receipt.decode(kept).as_dict()}
+        place = self.chain.place_of_batch(digest)
+        refused = self.chain.store.get(Space.REFUSED + digest)
+        if place is not None:
+            block_hash = self.chain.block(place[0]).hash
+            inclusion = Inclusion.signed(self._domain, self._keys.sealer, digest, place[0], block_hash)
+            answer |= {"state": "included", "inclusion": inclusion.as_dict(), "index": place[1]}
+        elif refused is not None:
+            answer |= {"state": "refused"} | json.loads(refused)
+        return answer
+
+
+def _applied(builder: BlockBuilder, raw: bytes) -> None:
+    builder.apply(raw)
+
+
+__all__ = ["BatchFault", "BatchRefused", "PoolFull", "Sealer", "SealerKeys"]
