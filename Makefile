@@ -1,0 +1,61 @@
+# Targets a newcomer needs; `make help` lists them. Only `make setup` installs.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
+ANVIL := tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	--python-version 3.11 --only-binary :all: pyproject.toml
+
+.PHONY: help setup run test test-fast check bench contracts docs lock anvil clean
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv from the hashed lock, wheels only
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: sudo apt-get install python3 python3-venv (or PYTHON=python3.12 make setup)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "venv and pip are missing: sudo apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the locked wheels into .venv (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -f .venv/.installed-* && touch $@
+
+run: setup ## sealer and follower on free ports, a sample day, its audit; serves until Ctrl-C
+	@$(BIN)/clearance run
+
+test: setup ## the whole suite
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: setup ## without the slow tests
+	@$(BIN)/python -m pytest -n 2 -m "not slow"
+
+check: setup ## lint, types, imports, bytecode, documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.build --check
+	$(BIN)/python -m docs.protocol --check
+
+bench: setup ## entries per second, as a table and bench.json
+	@$(BIN)/python -m benchmarks
+
+contracts: setup ## compile the contracts and write their artefact
+	$(BIN)/python -m contracts.build
+
+docs: setup ## write the documents that are made from tables
+	$(BIN)/python -m docs.protocol
+
+lock: ## write requirements/*.txt anew (needs uv)
+	$(LOCK) --output-file requirements/runtime.txt
+	$(LOCK) --group dev --output-file requirements/dev.txt
+
+anvil: ## install the second EVM that the audit compares with (needs npm)
+	@test -x $(ANVIL) || npm ci --prefix tools/anvil --no-audit --no-fund --ignore-scripts
+
+clean: ## remove what was made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tools/anvil/node_modules bench.json
