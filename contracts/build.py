@@ -78,7 +78,9 @@ def main() -> int:
     if not check:
         ARTIFACT.write_text(text)
     elif ARTIFACT.read_text() != text:
-        print("contracts/build differs from what the sources compile to: run python -m contracts.build", file=sys.stderr)
+        print(
+            "contracts/build differs from what the sources compile to: run python -m contracts.build", file=sys.stderr
+        )
         return 1
     print(f"ClearanceLedger: {artifact['runtime_size']} of {SIZE_LIMIT} bytes of runtime code")
     return 0

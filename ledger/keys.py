@@ -86,7 +86,9 @@ class LocalSigner:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
-            raise KeyFault(f"{path} exists already.", hint="Choose another name; keys are never overwritten.") from error
+            raise KeyFault(
+                f"{path} exists already.", hint="Choose another name; keys are never overwritten."
+            ) from error
         with os.fdopen(descriptor, "w") as file:
             json.dump(document, file)
             file.flush()

@@ -85,9 +85,7 @@ class Inclusion:
     @classmethod
     def signed(cls, domain: LedgerDomain, signer: Signer, batch: bytes, height: int, block_hash: bytes) -> Self:
         """Sign the statement."""
-        return cls(
-            batch, height, block_hash, signer.sign_digest(domain.inclusion_digest(batch, height, block_hash))
-        )
+        return cls(batch, height, block_hash, signer.sign_digest(domain.inclusion_digest(batch, height, block_hash)))
 
     def signer(self, domain: LedgerDomain) -> bytes:
         """Return who signed it."""

@@ -123,9 +123,7 @@ class BlockBuilder:
             timestamp=max(parent.timestamp, timestamp),
             state_root=parent.state_root,
         )
-        self._state = CancunState(
-            AtomicDB(self._pending), _context(self.header, chain_id, hashes), parent.state_root
-        )
+        self._state = CancunState(AtomicDB(self._pending), _context(self.header, chain_id, hashes), parent.state_root)
         self._raw: list[bytes] = []
         self._typed: list[SignedTransactionAPI] = []
         self._receipts: list[Receipt] = []
@@ -181,8 +179,7 @@ class BlockBuilder:
         )  # fmt: skip
         receipt = CancunVM.make_receipt(base, transaction, computation, self._state)
         logs = tuple(
-            Log(log.address, tuple(topic.to_bytes(32, "big") for topic in log.topics), log.data)
-            for log in receipt.logs
+            Log(log.address, tuple(topic.to_bytes(32, "big") for topic in log.topics), log.data) for log in receipt.logs
         )
         used = receipt.gas_used - self._gas
         self._gas = receipt.gas_used
@@ -276,7 +273,13 @@ class Executor:
         return CancunState(AtomicDB(_Pending(self._nodes)), context, header.state_root)
 
     def call(
-        self, header: Header, to: bytes | None, data: bytes, sender: bytes = COINBASE, value: int = 0, gas: int = CALL_GAS
+        self,
+        header: Header,
+        to: bytes | None,
+        data: bytes,
+        sender: bytes = COINBASE,
+        value: int = 0,
+        gas: int = CALL_GAS,
     ) -> TransactionResult:
         """Execute a message on the state of a block; nothing is kept."""
         state = self._state(header)
@@ -355,9 +358,7 @@ class _RecordingState(CancunState):  # type: ignore[misc]  # py-evm's base is un
         super().set_storage(address, slot, value)
 
 
-def run_constructor(
-    creation: bytes, address: bytes, *, timestamp: int, chain_id: int
-) -> tuple[bytes, dict[int, int]]:
+def run_constructor(creation: bytes, address: bytes, *, timestamp: int, chain_id: int) -> tuple[bytes, dict[int, int]]:
     """Run creation code at an address on an empty state.
 
     Returns:
@@ -372,9 +373,7 @@ def run_constructor(
         gas=GENESIS_GAS, to=CREATE_CONTRACT_ADDRESS, sender=bytes(20), value=0, data=b"", code=creation,
         create_address=address,
     )  # fmt: skip
-    computation = state.computation_class.apply_create_message(
-        state, message, BaseTransactionContext(0, bytes(20), [])
-    )
+    computation = state.computation_class.apply_create_message(state, message, BaseTransactionContext(0, bytes(20), []))
     if computation.is_error:
         reason = _reason(computation.output, computation._error)
         raise InvalidTransaction(f"The constructor reverts: {reason}.", hint="Check the genesis file.")

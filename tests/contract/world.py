@@ -128,8 +128,7 @@ def genesis() -> Genesis:
         for name, (roles, office) in MEMBERS.items()
     )
     keys = tuple(
-        MemberKey("0x" + SIGNERS[name].address.hex(), HANDLES[name], int(roles))
-        for name, (roles, _) in MEMBERS.items()
+        MemberKey("0x" + SIGNERS[name].address.hex(), HANDLES[name], int(roles)) for name, (roles, _) in MEMBERS.items()
     )
     rates = tuple((USD << 16 | week, 13_770_400) for week in range(WEEK - 60, WEEK + 60))
     return Genesis(4242, T0 - 1000, True, 2, "0x" + "11" * 20, (), orgs, keys, rules(), rates)
@@ -208,7 +207,9 @@ class World:
             output = computation.output
             size = int.from_bytes(output[36:68], "big") if output[:4] == bytes.fromhex("08c379a0") else 0
             return Result(output[68 : 68 + size].decode() if size else "", None, gas)
-        logs = [([topic.to_bytes(32, "big") for topic in topics], data) for _, topics, data in computation.get_log_entries()]
+        logs = [
+            ([topic.to_bytes(32, "big") for topic in topics], data) for _, topics, data in computation.get_log_entries()
+        ]
         decoded = [calls.read_recorded(tuple(topics), data) for topics, data in logs]
         return Result(None, next((each for each in decoded if each), None), gas)
 

@@ -1,0 +1,239 @@
+"""The courier's client: its inbox of orders, filings drafted from it, flights, carry-ins, releases, traces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from eth_hash.auto import keccak
+
+from clients.writer import Writer
+from ledger.chain.batch import Entry, detail
+from ledger.chain.included import IncludedBatch, IncludedEntry
+from ledger.commitments import order_commitment, rest_digest
+from ledger.domain.facts import Goods, Transport, Use
+from ledger.domain.kinds import KindNumber
+from ledger.domain.rejections import Effect
+from ledger.payloads import NotForYou, Payload, Spool, derive, open_payload
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """An order handed to this courier, opened and checked against its commitment.
+
+    Attributes:
+        order: id on chain.
+        signed_by: org of the seller whose facts these are.
+    """
+
+    order: int
+    signed_by: int
+    reference: str
+    goods: Goods
+    rest: Mapping[str, Any]
+    rest_digest: bytes
+    salt: bytes = field(repr=False)
+    buyer: Mapping[str, str] = field(repr=False)
+
+    def words(self, goods: Goods) -> tuple[int, int, int, int]:
+        """Return the four words that a filing presents: id, goods, rest digest, salt."""
+        return (
+            self.order,
+            goods.word(),
+            int.from_bytes(self.rest_digest, "big"),
+            int.from_bytes(self.salt, "big"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One house bill as the courier knows it. `consignee` is personal and only travels encrypted."""
+
+    house_bill: str
+    references: tuple[str, ...]
+    transport: Transport
+    claimed: int
+    shop: str = ""
+    goods: Goods | None = None
+    """Goods of a parcel without order, or what the courier declares instead of the order's."""
+    more_orders: bool = False
+    consignee: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A filed parcel: what a correction starts from."""
+
+    parcel: int
+    shipment: Shipment
+
+
+class Courier:
+    """Acts for an express carrier, or for a broker that one let file in its name."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        secret: bytes,
+        spool: Spool,
+        key: X25519PrivateKey,
+        readers: Sequence[X25519PublicKey],
+        opener: int | None = None,
+    ) -> None:
+        """Take the writer, the secret salts derive from, the spool, the key that opens orders, and who reads filings.
+
+        `opener` is the courier in whose name a broker files.
+        """
+        self.writer = writer
+        self._secret = secret
+        self._spool = spool
+        self._key = key
+        self._readers = readers
+        self.opener = opener or writer.org
+        self.inbox: dict[str, InboxItem] = {}
+        self.unreadable: dict[int, str] = {}
+        self.parcels: dict[str, Filed] = {}
+        self.masters: dict[str, int] = {}
+        self.handles: dict[int, int] = {}
+
+    # ------------------------------------------------------------------------------------------------------ inbox
+    def watch(self, batch: IncludedBatch) -> None:
+        """Take from a block what concerns this courier: orders handed to it, handles of its masters."""
+        for each in batch.entries() if not batch.batch.is_trace else ():
+            if each.rejection is None and each.kind is KindNumber.ORDER_OPENED:
+                self._receive(batch.org, each)
+            for effect in each.effects:
+                if effect.code is Effect.MASTER_HANDLE:
+                    self.handles[each.entry.subject] = effect.value
+
+    def _receive(self, seller: int, each: IncludedEntry) -> None:
+        digest = each.entry.extra[0].to_bytes(32, "big")
+        envelope = self._spool.get(digest)
+        if envelope is None:
+            return
+        try:
+            content = open_payload(envelope, self._key, digest).content
+        except NotForYou:
+            return
+        goods = Goods(**content["goods"] | {"use": Use(content["goods"]["use"])})
+        covered = rest_digest(bytes.fromhex(content["rest_salt"]), rfc8785.dumps(content["rest"]))
+        salt = bytes.fromhex(content["salt"])
+        if order_commitment(goods.word(), covered, salt) != each.entry.digest:
+            self.unreadable[each.entry.subject] = "the payload does not open the commitment the seller signed"
+            return
+        self.inbox[content["reference"]] = InboxItem(
+            each.entry.subject, seller, content["reference"], goods, content["rest"], covered, salt, content["buyer"]
+        )
+
+    # ---------------------------------------------------------------------------------------------------- filings
+    def file(self, shipment: Shipment, *, spooled: bool = True) -> int:
+        """File a shipment from the inbox; its first filing opens the parcel. Return the parcel's id.
+
+        Without `spooled` the payload is kept back, and the filing stays unchecked.
+
+        Raises:
+            KeyError: an order it names is not in the inbox.
+        """
+        payload = self._payload(shipment, 0)
+        parcel = self.writer.domain.subject_id(KindNumber.FILED, self.opener, payload.digest)
+        self._write(KindNumber.FILED, parcel, shipment, payload, spooled=spooled)
+        return parcel
+
+    def correct(self, shipment: Shipment) -> None:
+        """Correct a filed shipment; every order bound before is presented again.
+
+        Raises:
+            KeyError: it was never filed, or an order is not in the inbox.
+        """
+        filed = self.parcels[shipment.house_bill]
+        payload = self._payload(shipment, shipment.claimed)
+        self._write(KindNumber.CORRECTED, filed.parcel, shipment, payload, spooled=True)
+
+    def _payload(self, shipment: Shipment, version: int) -> Payload:
+        content = {
+            "house_bill": shipment.house_bill,
+            "shop": shipment.shop,
+            "references": list(shipment.references),
+            "consignee": dict(shipment.consignee),
+            "description": [self.inbox[name].rest["description"] for name in shipment.references if name in self.inbox],
+        }
+        return Payload.of(content, derive(self._secret, f"{shipment.house_bill} filing {version}"))
+
+    def _write(
+        self, kind: KindNumber, parcel: int, shipment: Shipment, payload: Payload, *, spooled: bool
+    ) -> None:
+        items = sorted((self.inbox[name] for name in shipment.references), key=lambda item: item.order)
+        words = [shipment.transport.word()]
+        for item in items:
+            words += item.words(shipment.goods or item.goods)
+        if not items:
+            if shipment.goods is None:
+                raise KeyError(f"{shipment.house_bill}: no order and no goods declared")
+            words.append(shipment.goods.word())
+        fields = {"more": int(shipment.more_orders)}
+        if kind is KindNumber.FILED and self.opener != self.writer.org:
+            fields["opener"] = self.opener
+        self.writer.write(
+            Entry(parcel, kind, shipment.claimed, payload.digest, detail(kind, **fields), extra=tuple(words))
+        )
+        if spooled:
+            self._spool.put(payload.digest, payload.sealed(self._readers))
+        self.parcels[shipment.house_bill] = Filed(parcel, shipment)
+
+    # ---------------------------------------------------------------------------------------------------- flights
+    def open_master(self, master_bill: str, now: int) -> int:
+        """Record a flight or voyage bill; return its id. Its handle comes with the block."""
+        digest = keccak(derive(self._secret, f"{master_bill} master") + master_bill.encode())
+        master = self.writer.domain.subject_id(KindNumber.MASTER_OPENED, self.writer.org, digest)
+        self.writer.write(Entry(master, KindNumber.MASTER_OPENED, now, digest))
+        self.masters[master_bill] = master
+        return master
+
+    def handle(self, master_bill: str) -> int:
+        """Return the handle of a master, 0 while its block is not there."""
+        return self.handles.get(self.masters.get(master_bill, 0), 0)
+
+    def report(self, master_bill: str, kind: KindNumber, now: int) -> None:
+        """Record arrival or unloading of a master."""
+        self.writer.write(Entry(self.masters[master_bill], kind, now))
+
+    def trace(self, subject: int, number: int, now: int) -> None:
+        """Record a trace of a subject in the trace lane."""
+        self.writer.trace(Entry(subject, number, now))
+
+    def on_master(self, shipment: Shipment, master_bill: str) -> Shipment:
+        """Return the shipment travelling under a master."""
+        return replace(shipment, transport=replace(shipment.transport, master=self.handle(master_bill)))
+
+
+class Yard:
+    """Acts for a bonded warehouse (보세구역): carry-in, and release of what is cleared."""
+
+    def __init__(self, writer: Writer) -> None:
+        """Take the writer."""
+        self.writer = writer
+        self.inside: set[int] = set()
+        self._cleared: list[int] = []
+
+    def watch(self, batch: IncludedBatch) -> None:
+        """Note which parcels of this yard were cleared, by rule or by an officer."""
+        for each in batch.entries() if not batch.batch.is_trace else ():
+            by_rule = any(effect.code is Effect.CLEARED for effect in each.effects)
+            by_officer = each.rejection is None and each.kind is KindNumber.DECIDED_CLEAR
+            if (by_rule or by_officer) and each.entry.subject in self.inside:
+                self._cleared.append(each.entry.subject)
+
+    def carry_in(self, parcel: int, now: int) -> None:
+        """Record that a parcel was carried in (반입)."""
+        self.inside.add(parcel)
+        self.writer.write(Entry(parcel, KindNumber.CARRIED_IN, now))
+
+    def release(self, now: int) -> None:
+        """Record the release (반출) of everything cleared."""
+        for parcel in self._cleared:
+            self.inside.discard(parcel)
+            self.writer.write(Entry(parcel, KindNumber.RELEASED, now))
+        self._cleared.clear()

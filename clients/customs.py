@@ -1,0 +1,178 @@
+"""Programs of customs: identity check, screening, and the officers of one office.
+
+Each learns of filings from included blocks, opens payloads with its own key, and reads only what such a party could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from clients.writer import Writer
+from ledger.chain.batch import Entry, detail
+from ledger.chain.included import IncludedBatch
+from ledger.chain.state import Parcel
+from ledger.commitments import filing_digest
+from ledger.domain.findings import Finding
+from ledger.domain.kinds import KindNumber
+from ledger.domain.rejections import Effect
+from ledger.domain.words import PARCEL
+from ledger.payloads import PayloadFault, Spool, open_payload
+
+FILINGS: Final = (KindNumber.FILED, KindNumber.CORRECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFiling:
+    """A filing as it stands in a block, with its digest."""
+
+    parcel: int
+    names: int
+    payload: bytes
+    has_order: bool
+
+
+class FilingWatcher:
+    """Follows the filings in blocks and keeps each parcel's newest."""
+
+    def __init__(self, writer: Writer, spool: Spool, key: X25519PrivateKey) -> None:
+        """Take the writer, the spool and the key that opens payloads."""
+        self.writer = writer
+        self._spool = spool
+        self._key = key
+        self._generations: dict[int, int] = {}
+        self._fresh: dict[int, SeenFiling] = {}
+
+    def watch(self, batch: IncludedBatch) -> None:
+        """Take the filings of a batch."""
+        for each in batch.entries() if not batch.batch.is_trace else ():
+            if each.rejection is None and each.kind in FILINGS:
+                entry = each.entry
+                generation = self._generations.get(entry.subject, 0)
+                self._generations[entry.subject] = generation + 1
+                names = filing_digest(generation, entry.packed())
+                self._fresh[entry.subject] = SeenFiling(entry.subject, names, entry.digest, len(entry.extra) > 2)
+
+    def judge(self, now: int) -> None:
+        """Judge what is new; a filing without its payload stays unchecked and is tried again."""
+        for filing in list(self._fresh.values()):
+            envelope = self._spool.get(filing.payload)
+            if envelope is None:
+                continue
+            del self._fresh[filing.parcel]
+            try:
+                content = open_payload(envelope, self._key, filing.payload).content
+            except PayloadFault:
+                continue  # damaged or sealed to others: it stays unchecked until it is corrected
+            self.decide(filing, content, now)
+
+    def decide(self, filing: SeenFiling, content: dict[str, Any], now: int) -> None:
+        """Write the result for a filing whose payload is open."""
+        raise NotImplementedError
+
+    def result(self, kind: KindNumber, filing: SeenFiling, now: int) -> None:
+        """Write a result that names the filing it judged."""
+        self.writer.write(Entry(filing.parcel, kind, now, names=filing.names))
+
+
+class IdentityCheck(FilingWatcher):
+    """Checks name, phone and identity number together against the register (개인통관고유부호 검증)."""
+
+    def __init__(
+        self, writer: Writer, spool: Spool, key: X25519PrivateKey, register: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Take the register: name and phone by number."""
+        super().__init__(writer, spool, key)
+        self._register = register
+
+    def decide(self, filing: SeenFiling, content: dict[str, Any], now: int) -> None:
+        """Sign the check, or stop the use of the number."""
+        consignee = content["consignee"]
+        known = self._register.get(consignee.get("pccc", ""))
+        if known and all(consignee.get(name) == known[name] for name in ("name", "phone")):
+            self.result(KindNumber.IDENTITY_CHECKED, filing, now)
+        else:
+            self.writer.stop(Entry(filing.parcel, KindNumber.IDENTITY_STOPPED, now))
+
+
+class Screening(FilingWatcher):
+    """Screens filings: one without order from a member shop, or a house bill under a second parcel id, is referred."""
+
+    def __init__(self, writer: Writer, spool: Spool, key: X25519PrivateKey, member_shops: frozenset[str]) -> None:
+        """Take the names of shops that are members."""
+        super().__init__(writer, spool, key)
+        self._member_shops = member_shops
+        self._house_bills: dict[str, int] = {}
+
+    def decide(self, filing: SeenFiling, content: dict[str, Any], now: int) -> None:
+        """Sign passed or referred."""
+        first = self._house_bills.setdefault(content["house_bill"], filing.parcel)
+        withheld = not filing.has_order and content["shop"] in self._member_shops
+        referred = withheld or first != filing.parcel
+        kind = KindNumber.SCREENED_REFERRED if referred else KindNumber.SCREENED_PASSED
+        self.result(kind, filing, now)
+
+
+REFUSED_FOR: Final = frozenset(
+    {Finding.FACTS_MISMATCH, Finding.IDENTITY_STOPPED, Finding.ORDER_MISSING, Finding.WATCHED_PARTY}
+)
+"""Findings for which the sample day's officer refuses; for all others he clears with a ground."""
+GROUND_SEEN: Final = 1
+GROUND_BREACH: Final = 3
+
+
+class Officer:
+    """Acts for one customs office: decides what was referred there, holds and lifts."""
+
+    def __init__(self, writer: Writer, office: int) -> None:
+        """Take the writer and the office."""
+        self.writer = writer
+        self.office = office
+        self._referred: list[int] = []
+        self._holds: list[tuple[int, int]] = []
+
+    def watch(self, batch: IncludedBatch) -> None:
+        """Note what was referred, and the numbers of own holds."""
+        for each in batch.entries() if not batch.batch.is_trace else ():
+            swept = each.rejection is None and each.kind is KindNumber.SWEPT
+            if swept or any(effect.code is Effect.REFERRED for effect in each.effects):
+                self._referred.append(each.entry.subject)
+            for effect in each.effects:
+                if effect.code is Effect.HOLD_NUMBER and batch.org == self.writer.org:
+                    self._holds.append((each.entry.subject, effect.value))
+
+    def decide_referred(self, now: int) -> None:
+        """Decide every parcel referred to this office, on what stands now."""
+        for number in self._referred:
+            parcel = Parcel(self.writer.node.word(number))
+            if parcel.field("office") != self.office:
+                continue  # another office's; a carried-in parcel stays with its office
+            refuse = not REFUSED_FOR.isdisjoint(parcel.findings)
+            kind = KindNumber.DECIDED_REFUSE if refuse else KindNumber.DECIDED_CLEAR
+            ground = GROUND_BREACH if refuse else GROUND_SEEN
+            fields = detail(kind, ground=ground, stops=PARCEL["stops"].get(parcel.word))
+            self.writer.write(Entry(number, kind, now, detail=fields, names=self.writer.node.filing(number)))
+        self._referred.clear()
+
+    def hold(self, parcel: int, ground: int, answer_due: int, now: int) -> None:
+        """Hold a parcel (통관보류), Customs Act art. 237; `answer_due` in hours since 1970."""
+        fields = detail(KindNumber.HELD, ground=ground, answer_due=answer_due)
+        self.writer.stop(Entry(parcel, KindNumber.HELD, now, detail=fields))
+
+    def lift_holds(self, now: int) -> None:
+        """Lift every own hold."""
+        for parcel, number in self._holds:
+            fields = detail(KindNumber.HOLD_LIFTED, number=number)
+            self.writer.write(Entry(parcel, KindNumber.HOLD_LIFTED, now, detail=fields))
+        self._holds.clear()
+
+    def recall(self, parcel: int, ground: int, now: int) -> None:
+        """Order a parcel back into the bonded area (보세구역 반입명령), art. 238."""
+        self.writer.stop(Entry(parcel, KindNumber.RECALLED, now, detail=detail(KindNumber.RECALLED, ground=ground)))
+
+    def sweep(self, parcel: int, now: int) -> None:
+        """Refer a parcel whose checks were not done in time."""
+        self.writer.write(Entry(parcel, KindNumber.SWEPT, now))

@@ -1,0 +1,69 @@
+"""What stands in blocks, as readers see it: batches with their entries and what each entry came to.
+
+Calldata and the one log of each batch suffice to rebuild every decision; this is the decoder for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ledger.chain.batch import Batch, Entry
+from ledger.chain.calls import Outcome, read_recorded, read_submit
+from ledger.domain.kinds import KindNumber
+from ledger.domain.rejections import Effect, Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedEntry:
+    """One entry of an included batch.
+
+    Attributes:
+        index: place in the batch.
+        rejection: why it was rejected, None if it was recorded.
+        effects: what it did beyond being recorded, with the value (handle, number).
+    """
+
+    index: int
+    entry: Entry
+    rejection: Rejection | None
+    effects: tuple[Outcome, ...]
+
+    @property
+    def kind(self) -> KindNumber:
+        """The entry's kind; meaningless in trace lanes."""
+        return KindNumber(self.entry.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class IncludedBatch:
+    """A batch in a block, joined with its log."""
+
+    height: int
+    index: int
+    key: bytes
+    org: int
+    t: int
+    batch: Batch
+
+    outcomes: tuple[Outcome, ...]
+
+    def entries(self) -> Iterator[IncludedEntry]:
+        """Yield the entries with what they came to; in a trace lane all are merely recorded."""
+        rejected = {o.index: o.code for o in self.outcomes if isinstance(o.code, Rejection)}
+        for index, entry in enumerate(self.batch.unpacked()):
+            effects = tuple(o for o in self.outcomes if o.index == index and isinstance(o.code, Effect))
+            yield IncludedEntry(index, entry, rejected.get(index), effects)
+
+
+def read_batch(
+    height: int, index: int, data: bytes, logs: Sequence[tuple[tuple[bytes, ...], bytes]]
+) -> IncludedBatch | None:
+    """Join calldata of a transaction to the contract with its logs (topics, data); None if it is no accepted batch."""
+    submitted = read_submit(data)
+    if submitted is None:
+        return None
+    recorded = next((found for topics, log in logs if (found := read_recorded(topics, log))), None)
+    if recorded is None:
+        return None
+    return IncludedBatch(height, index, recorded.key, recorded.org, recorded.t, submitted[0], recorded.outcomes)
