@@ -44,7 +44,8 @@ class Chain:
         self.store = store
         self.genesis = genesis
         self.domain = genesis.domain
-        self.executor = Executor(_Nodes(store), genesis.chain_id, self._hashes_below)
+        self.nodes = _Nodes(store)
+        self.executor = Executor(self.nodes, genesis.chain_id, self._hashes_below)
         kept = store.get(Space.META + b"genesis")
         if kept is None:
             executed = execute_genesis(genesis)

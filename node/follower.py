@@ -76,7 +76,9 @@ class Follower:
             raise FromFuture(f"block {block.height} lies in the future.", hint="Check the clocks of both machines.")
         executed = chain.executor.validate(chain.head, block)
         head = self._countersign(block)
-        own = {Space.HEAD + height_key(block.height) + head.signer(chain.domain): head.signature} if head else {}
+        own: dict[bytes, bytes | None] = {}
+        if head and self._signer:
+            own[Space.HEAD + height_key(block.height) + self._signer.address] = block.hash + head.signature
         chain.append(executed, seal, own)
         return head
 
@@ -97,7 +99,7 @@ class Follower:
             page = source.blocks(self.chain.head.number, PAGE)
             if not page:
                 if taken == 0:
-                    self._check_not_behind()
+                    self.check_not_behind()
                 return taken
             newest: Head | None = None
             before = self.chain.head.number
@@ -109,7 +111,12 @@ class Follower:
             if self.chain.head.number == before:
                 return taken
 
-    def _check_not_behind(self) -> None:
+    def check_not_behind(self) -> None:
+        """Report that the source does not have the block this node has.
+
+        Raises:
+            InvalidBlock: always; called when the source has nothing at our head.
+        """
         raise InvalidBlock(
             f"The source has no block {self.chain.head.number}, which this node has kept.",
             hint="The sealer lost or rewrote its past; it must take the newer blocks from its followers.",

@@ -109,8 +109,8 @@ def _translated(error: Exception, path: Path) -> StoreFault:
 class RocksStore:
     """A store on disk."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the store at a folder.
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open or make the store at a folder; `read_only` opens what is there, even of a running node.
 
         Raises:
             StoreFault: locked, damaged, of another version, or not writable.
@@ -128,22 +128,29 @@ class RocksStore:
         self._synced = rocksdict.WriteOptions()
         self._synced.sync = True
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._database = rocksdict.Rdict(str(path), options)
+            if read_only:
+                if not path.is_dir():
+                    raise StoreFault(f"No store at {path}.", hint="Give the --home of a node.")
+                self._database = rocksdict.Rdict(str(path), options, access_type=rocksdict.AccessType.read_only())
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                self._database = rocksdict.Rdict(str(path), options)
+        except StoreFault:
+            raise
         except OSError as error:
             raise StoreFault(f"{path}: {error.strerror}.", hint="Choose a folder you may write to.") from error
         except Exception as error:  # rocksdict raises bare Exception; its text says what happened
             raise _translated(error, path) from error
-        self._check_version()
+        self._check_version(write=not read_only)
 
-    def _check_version(self) -> None:
+    def _check_version(self, *, write: bool) -> None:
         found = self.get(Space.META + b"schema")
-        if found is None:
+        if found is None and write:
             self.commit({Space.META + b"schema": str(SCHEMA).encode()})
         elif found != str(SCHEMA).encode():
             self.close()
             raise StoreVersion(
-                f"{self._path} has layout {found.decode()}, this version reads {SCHEMA}.",
+                f"{self._path} has layout {(found or b'none').decode()}, this version reads {SCHEMA}.",
                 hint="Use the version that wrote it, or follow another node into an empty --home.",
             )
 

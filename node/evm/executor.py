@@ -7,7 +7,7 @@ Base fee is 0 by rule (py-evm would raise it to 1 after a block over half full, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final, Protocol
 
 import rlp
@@ -30,12 +30,16 @@ from eth_keys.exceptions import BadSignature
 from eth_utils import ValidationError
 
 from ledger.domain.errors import LedgerError
-from node.blocks import COINBASE, Block, ExecutedBlock, Header, InvalidBlock, Log, Receipt
+from node.blocks import COINBASE, Block, ExecutedBlock, Header, Log, Receipt, WrongField, WrongTransaction
 
 BLOB_TYPE: Final = 3
 CALL_GAS: Final = 1_000_000_000
 """Gas a read-only call may use."""
 GENESIS_GAS: Final = 10**12
+EXECUTED_FIELDS: Final = ("transactions_root", "gas_used", "receipts_root", "bloom", "state_root")
+"""Fields that execution gives, in the order in which a difference tells most."""
+RULED_FIELDS: Final = tuple(each.name for each in fields(Header) if each.name not in EXECUTED_FIELDS)
+"""Fields that parent and rules fix; the time may be later than the parent's, never earlier."""
 
 
 class InvalidTransaction(LedgerError):
@@ -213,6 +217,13 @@ class BlockBuilder:
         return ExecutedBlock(Block(header, tuple(self._raw)), tuple(self._receipts), self._pending.writes)
 
 
+def _compare(header: Header, expected: Header, names: Iterable[str]) -> None:
+    for name in names:
+        found, wanted = getattr(header, name), getattr(expected, name)
+        if found != wanted:
+            raise WrongField(header.number, name, found, wanted)
+
+
 def _context(header: Header, chain_id: int, hashes: Iterable[bytes]) -> ExecutionContext:
     return ExecutionContext(
         coinbase=header.coinbase,
@@ -244,28 +255,23 @@ class Executor:
     def validate(self, parent: Header, block: Block) -> ExecutedBlock:
         """Execute a block again and compare every field of its header.
 
+        What the rules fix is compared before anything is executed; then the root of the transactions, so that an
+        altered body is named as such, and what execution gives.
+
         Raises:
-            InvalidBlock: names the first field or transaction that is wrong.
+            WrongField: names the first field that differs.
+            WrongTransaction: names a transaction that may not stand in the block.
         """
         header = block.header
-        where = f"block {header.number}"
-        if header.timestamp < parent.timestamp:
-            raise InvalidBlock(f"{where}: timestamp lies before its parent's.", hint="The sealer made a bad block.")
         builder = self.build(parent, header.timestamp)
+        _compare(header, builder.header, RULED_FIELDS)
         for index, raw in enumerate(block.transactions):
             try:
                 builder.apply(raw)
             except InvalidTransaction as error:
-                raise InvalidBlock(
-                    f"{where}: transaction {index} may not stand in it: {error.detail}",
-                    hint="The sealer made a bad block.",
-                ) from error
+                raise WrongTransaction(header.number, index, error.detail) from error
         executed = builder.close()
-        for name in Header.__dataclass_fields__:
-            if getattr(executed.block.header, name) != getattr(header, name):
-                raise InvalidBlock(
-                    f"{where}: {name} differs from what execution gives.", hint="The sealer made a bad block."
-                )
+        _compare(header, executed.block.header, EXECUTED_FIELDS)
         return executed
 
     def _state(self, header: Header) -> CancunState:
@@ -314,6 +320,11 @@ class Executor:
         """Return a function that reads words of storage of one state."""
         get: Callable[[bytes, int], int] = self._state(header).get_storage
         return get
+
+    def sender(self, raw: bytes) -> bytes:
+        """Return who signed a transaction that stands in a block."""
+        sender: bytes = _decode(raw).sender
+        return sender
 
     def account(self, header: Header, address: bytes) -> tuple[int, int, bytes]:
         """Return nonce, balance and code of an account."""

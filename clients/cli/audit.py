@@ -1,0 +1,112 @@
+"""`clearance audit ...`: exit 0 ok, 1 finding, 2 usage, 3 unreachable; `--json` for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from clients.cli.console import FINDING, USAGE, errors, fail, out, passphrase, progress, say_json
+from ledger.domain.errors import LedgerError
+
+app = typer.Typer(no_args_is_help=True, help="Check the chain and what was promised, by executing it again.")
+
+Rpc = Annotated[str | None, typer.Option(help="Address of a node.")]
+Token = Annotated[str, typer.Option(envvar="CLEARANCE_TOKEN", help="Access token of that node.")]
+Home = Annotated[Path | None, typer.Option(help="Folder of a stopped node: audits the files themselves.")]
+GenesisFile = Annotated[Path | None, typer.Option("--genesis", help="Reviewed genesis file; else the node's own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@contextmanager
+def source(rpc: str | None, token: str, home: Path | None, genesis: Path | None) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield genesis, raw blocks and store (None over RPC)."""
+    from ledger.genesis import load
+    from node.audit.chain import blocks_of_node, blocks_of_store
+    from node.remote import RemoteNode
+    from node.store import RocksStore
+
+    if (rpc is None) == (home is None):
+        fail(LedgerError("Give either --rpc or --home.", hint="See clearance audit --help."), USAGE)
+    if rpc is not None:
+        node = RemoteNode(rpc, token)
+        yield (load(genesis) if genesis else node.genesis()), blocks_of_node(node), None
+        node.close()
+    elif home is not None:
+        store = RocksStore(home / "chain", read_only=True)
+        yield load(genesis or home / "genesis.json"), blocks_of_store(store), store
+        store.close()
+
+
+def finish(report: Any, *, as_json: bool, signer: Any = None) -> None:
+    """Print a report and exit by what was found."""
+    document = report.signed(signer)
+    if as_json:
+        say_json(document)
+    else:
+        table = Table(title=f"audit {report.kind}", title_justify="left")
+        table.add_column("what")
+        table.add_column("value", overflow="fold")
+        for name, value in document["subject"].items():
+            table.add_row(name, str(value))
+        table.add_row("digest of the report", document["digest"])
+        out.print(table)
+        for found in report.findings:
+            out.print(f"[red]FAIL[/red] {found.code}: {found.sentence}", highlight=False, soft_wrap=True)
+        if report.ok:
+            out.print("[green]OK[/green] nothing found", highlight=False)
+    if not report.ok:
+        raise typer.Exit(FINDING)
+
+
+@app.command()
+def chain(
+    rpc: Rpc = None,
+    home: Home = None,
+    genesis: GenesisFile = None,
+    token: Token = "",
+    receipts: Annotated[Path | None, typer.Option(help="Folder of receipts a client kept.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="File of countersigned heads, one a line.")] = None,
+    evm: Annotated[str, typer.Option(help="A second EVM to compare with: anvil.")] = "",
+    key: Annotated[Path | None, typer.Option(help="Keystore that signs the report.")] = None,
+    passphrase_file: Annotated[Path | None, typer.Option(help="File with its passphrase.")] = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Execute every block again from genesis and compare roots, seals, order of stops and links."""
+    from ledger.keys import LocalSigner
+    from node.audit.anvil import SecondEvm
+    from node.audit.chain import audit_chain
+    from node.audit.receipts import ChainIndex, check_heads, check_receipts, load_heads, load_receipts
+    from node.audit.report import Report
+
+    if evm not in ("", "anvil"):
+        fail(LedgerError(f"No second EVM named {evm}.", hint="Use --evm anvil."), USAGE)
+    with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
+        signer = LocalSigner.load(key, passphrase(passphrase_file)) if key else None
+        index = ChainIndex(file)
+        second = SecondEvm(file) if evm else None
+        try:
+
+            def seen(executed: Any) -> None:
+                index.add(executed)
+                if second:
+                    second.execute(executed)
+
+            with progress("audit", quiet=as_json) as bar:
+                report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+        finally:
+            if second:
+                second.close()
+        findings = list(report.findings)
+        if second:
+            findings += second.findings
+        if receipts:
+            findings += check_receipts(index, load_receipts(receipts))
+        if heads:
+            findings += check_heads(index, bytes.fromhex(report.subject["genesis"][2:]), load_heads(heads))
+        subject = dict(report.subject) | ({"second_evm": second.name} if second else {})
+        finish(Report("chain", subject, tuple(findings)), as_json=as_json, signer=signer)

@@ -1,0 +1,19 @@
+"""The `clearance` command: composition roots of every process."""
+
+from __future__ import annotations
+
+import typer
+
+from clients.cli import audit, demo
+
+app = typer.Typer(
+    name="clearance",
+    help="Clearance Ledger: sellers, couriers and customs sign, the contract clears, anyone entitled audits.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("demo")(demo.demo)
+app.command("score")(demo.score)
+app.add_typer(audit.app, name="audit")

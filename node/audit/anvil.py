@@ -1,0 +1,132 @@
+"""The second EVM of the audit: anvil (revm, Rust), fed the same transactions block by block.
+
+It must give the same state, transaction and receipt roots as py-evm. It is installed by `make anvil`, or named by
+CLEARANCE_ANVIL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from ledger.domain.errors import LedgerError
+from ledger.genesis import Genesis
+from node.audit.report import Found
+from node.blocks import COINBASE, ExecutedBlock
+from node.genesis import geth_genesis
+
+DEFAULT: Final = (
+    Path(__file__).parents[2] / "tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+)
+START_SECONDS: Final = 20.0
+FIELDS: Final = {
+    "stateRoot": "state_root", "transactionsRoot": "transactions_root", "receiptsRoot": "receipts_root",
+}  # fmt: skip
+
+
+class NoSecondEvm(LedgerError):
+    """anvil is not there."""
+
+    code = "audit.no-second-evm"
+
+
+def anvil_path() -> Path:
+    """Return where anvil is.
+
+    Raises:
+        NoSecondEvm: nowhere.
+    """
+    path = Path(os.environ.get("CLEARANCE_ANVIL", str(DEFAULT)))
+    if not path.exists():
+        raise NoSecondEvm("anvil is not installed.", hint="Run: make anvil (needs npm), or set CLEARANCE_ANVIL.")
+    return path
+
+
+class SecondEvm:
+    """A running anvil at the genesis state."""
+
+    name = "anvil"
+
+    def __init__(self, genesis: Genesis) -> None:
+        """Start it on a free loopback port.
+
+        Raises:
+            NoSecondEvm: it is not installed or does not come up.
+        """
+        self.findings: list[Found] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="clearance-anvil-")
+        file = Path(self._folder.name) / "genesis.json"
+        file.write_text(json.dumps(geth_genesis(genesis)))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self._process = subprocess.Popen(
+            [
+                str(anvil_path()), "--host", "127.0.0.1", "--port", str(port), "--init", str(file), "--no-mining",
+                "--hardfork", "cancun", "--accounts", "0", "--base-fee", "0", "--gas-price", "0", "--silent",
+                "--disable-min-priority-fee", "--disable-default-create2-deployer", "--gas-limit", "4000000000",
+                "--chain-id", str(genesis.chain_id), "--order", "fifo", "--timestamp", str(genesis.timestamp),
+                "--code-size-limit", "24576",
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False)
+        self._wait()
+        self._call("anvil_setCoinbase", "0x" + COINBASE.hex())
+
+    def _wait(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            with contextlib.suppress(httpx.HTTPError):
+                self._call("eth_chainId")
+                return
+            time.sleep(0.05)
+        self.close()
+        raise NoSecondEvm("anvil did not come up.", hint="Run it by hand to see why.")
+
+    def _call(self, method: str, *parameters: Any) -> Any:
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
+        document = self._http.post("/", json=request).json()
+        if "error" in document:
+            raise LedgerError(f"anvil refuses {method}: {document['error'].get('message')}", hint="Report it.")
+        return document["result"]
+
+    def execute(self, executed: ExecutedBlock) -> None:
+        """Execute a block there and compare the roots; block 0 is only loaded."""
+        header = executed.block.header
+        if header.number == 0 or self.findings:
+            return
+        for raw in executed.block.transactions:
+            self._call("eth_sendRawTransaction", "0x" + raw.hex())
+        self._call("evm_setNextBlockTimestamp", hex(header.timestamp))
+        self._call("anvil_setNextBlockBaseFeePerGas", "0x0")
+        self._call("evm_mine")
+        block = self._call("eth_getBlockByNumber", "latest", False)
+        if int(block["number"], 16) != header.number or len(block["transactions"]) != len(
+            executed.block.transactions
+        ):
+            self.findings.append(
+                Found("evm.block", header.number, f"block {header.number}: anvil did not take all transactions.")
+            )
+            return
+        for theirs, ours in FIELDS.items():
+            if block[theirs] != "0x" + getattr(header, ours).hex():
+                self.findings.append(
+                    Found("evm.root", header.number, f"block {header.number}: anvil has another {ours}.")
+                )
+
+    def close(self) -> None:
+        """Stop it."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._folder.cleanup()

@@ -1,0 +1,171 @@
+"""A node behind JSON-RPC: what followers, auditors and clients ask of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx
+
+from ledger.chain.batch import Batch
+from ledger.chain.included import IncludedBatch, read_batch
+from ledger.chain.state import LedgerState
+from ledger.domain.errors import LedgerError
+from ledger.genesis import CONTRACT, Genesis, loads
+from node.blocks import Block, MalformedBlock
+from node.statements import Head
+from node.transactions import body_of
+
+TIMEOUT: Final = 60.0
+PAGE: Final = 64
+
+
+class Unreachable(LedgerError):
+    """The node does not answer."""
+
+    code = "node.unreachable"
+
+
+class NodeRefused(LedgerError):
+    """The node answered with an error; `code` is the one it gave."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        """Take the JSON-RPC error."""
+        told = document.get("data") if isinstance(document.get("data"), dict) else {}
+        super().__init__(told.get("detail") or str(document.get("message")), hint=told.get("hint", ""))
+        self.code = told.get("code", f"rpc.{document.get('code')}")  # type: ignore[misc]
+
+
+class RemoteNode:
+    """Speaks JSON-RPC with one node."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Take its address and access token."""
+        self.url = url
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT, trust_env=False
+        )
+        self._numbers = itertools.count(1)
+
+    def call(self, method: str, *parameters: Any) -> Any:
+        """Call a method and return its result.
+
+        Raises:
+            Unreachable: no answer, or none in JSON.
+            NodeRefused: the node answered with an error.
+        """
+        request = {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": list(parameters)}
+        try:
+            response = self._http.post(self.url, json=request)
+            document = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unreachable(
+                f"{self.url} does not answer ({type(error).__name__}).", hint="Check the address and that it runs."
+            ) from error
+        if response.status_code == 401:
+            raise Unreachable(f"{self.url} does not take the token.", hint="Give the token of that node.")
+        if "error" in document:
+            raise NodeRefused(document["error"])
+        return document["result"]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def genesis(self) -> Genesis:
+        """Return the genesis file of the node."""
+        return loads(self.call("clearance_genesis"))
+
+    def status(self) -> dict[str, Any]:
+        """Return who the node is and where it stands."""
+        found: dict[str, Any] = self.call("clearance_status")
+        return found
+
+    def blocks(self, start: int, count: int) -> list[tuple[Block, bytes]]:
+        """Return up to `count` blocks and seals from a height."""
+        page = self.call("clearance_getBlocks", hex(start), hex(count))
+        try:
+            return [(Block.decode(_bytes(each["block"])), _bytes(each["seal"])) for each in page]
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedBlock("The node sent no blocks.", hint="Check that it is a clearance node.") from error
+
+    def send_head(self, head: Head) -> None:
+        """Hand over a countersigned head."""
+        self.call("clearance_sendHead", head.as_dict())
+
+    def heads(self, height: int) -> list[Head]:
+        """Return the countersignatures under a height."""
+        return [Head.of(each) for each in self.call("clearance_getHeads", hex(height))]
+
+    def send_batch(self, batch: Batch) -> dict[str, Any]:
+        """Send a signed batch; return the sealer's receipt."""
+        document = {
+            "lane": hex(batch.lane),
+            "seq": hex(batch.seq),
+            "notAfter": hex(batch.not_after),
+            "entries": "0x" + batch.entries.hex(),
+            "signature": "0x" + batch.signature.hex(),
+        }
+        receipt: dict[str, Any] = self.call("clearance_sendBatch", document)
+        return receipt
+
+    def send_raw(self, raw: bytes) -> bytes:
+        """Send a raw transaction; return its hash."""
+        return _bytes(self.call("eth_sendRawTransaction", "0x" + raw.hex()))
+
+    def batch_status(self, digest: bytes) -> dict[str, Any]:
+        """Ask what became of a batch."""
+        found: dict[str, Any] = self.call("clearance_batchStatus", "0x" + digest.hex())
+        return found
+
+    # ------------------------------------------------------------------------------------- what a party's program asks
+    def send(self, batch: Batch) -> None:
+        """Hand a signed batch over."""
+        self.send_batch(batch)
+
+    def included(self, start: int) -> Iterator[IncludedBatch]:
+        """Yield the batches of the blocks from a height to the head, as this node tells them."""
+        while True:
+            page = self.call("clearance_getBlocks", hex(start), hex(PAGE))
+            if not page:
+                return
+            for each in page:
+                yield from _batches(Block.decode(_bytes(each["block"])), each["logs"])
+            start += len(page)
+
+    def state(self) -> LedgerState:
+        """Return the contract's state at the node's head, read slot by slot."""
+        return LedgerState(self._slot)
+
+    def _slot(self, slot: int) -> int:
+        return int(self.call("eth_getStorageAt", "0x" + CONTRACT.hex(), hex(slot), "latest"), 16)
+
+    def next_seq(self, key: bytes, lane: int) -> int:
+        """Return the next sequence number of a key in a lane."""
+        return self.state().next_seq(key, lane)
+
+    def word(self, subject: int) -> int:
+        """Return the packed word of a subject."""
+        return self.state().word(subject)
+
+    def filing(self, parcel: int) -> int:
+        """Return the low 160 bits of the newest filing's digest."""
+        return self.state().filing(parcel)
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _batches(block: Block, logs: list[list[list[Any]]]) -> Iterator[IncludedBatch]:
+    for index, raw in enumerate(block.transactions):
+        body = body_of(raw)
+        decoded = [
+            (tuple(_bytes(topic) for topic in topics), _bytes(data))
+            for address, topics, data in logs[index]
+            if _bytes(address) == CONTRACT
+        ]
+        found = read_batch(block.height, index, body.data, decoded) if body.to == CONTRACT else None
+        if found:
+            yield found

@@ -1,0 +1,113 @@
+"""The `clearance_` methods: signed batches in, blocks with seals, receipts and countersigned heads out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ledger.chain.batch import Batch
+from ledger.domain.errors import LedgerError
+from node.rpc.ethereum import BadParameters, data, read_bytes, read_quantity
+from node.service import NodeService
+from node.statements import Head
+
+MAX_PAGE: Final = 256
+
+
+class LedgerMethods:
+    """Answers from one node."""
+
+    def __init__(self, service: NodeService) -> None:
+        """Take the node."""
+        self._service = service
+
+    def methods(self) -> dict[str, Callable[..., Any]]:
+        """Return the methods by name."""
+        return {
+            "clearance_sendBatch": self.send_batch,
+            "clearance_batchStatus": self.batch_status,
+            "clearance_getBlocks": self.get_blocks,
+            "clearance_sendHead": self.send_head,
+            "clearance_getHeads": self.get_heads,
+            "clearance_status": self.status,
+            "clearance_genesis": self.genesis,
+        }
+
+    def send_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Take a signed batch and return the sealer's receipt."""
+        return self._service.send_batch(read_batch(batch))
+
+    def batch_status(self, digest: str) -> dict[str, Any]:
+        """Say what became of a batch: unknown, accepted, included (final or not), refused."""
+        return self._service.batch_status(read_bytes(digest, 32))
+
+    def get_blocks(self, start: Any, count: Any) -> list[dict[str, Any]]:
+        """Return raw blocks with seals, and the receipts' logs for readers that trust this node."""
+        found = []
+        for block, seal in self._service.blocks(read_quantity(start), min(read_quantity(count), MAX_PAGE)):
+            with self._service.locked() as chain:
+                receipts = chain.receipts(block.height)
+            logs = [
+                [[data(log.address), [data(topic) for topic in log.topics], data(log.data)] for log in receipt.logs]
+                for receipt in receipts
+            ]
+            found.append({"block": data(block.encode()), "seal": data(seal), "logs": logs})
+        return found
+
+    def send_head(self, head: dict[str, Any]) -> bool:
+        """Take a follower's countersigned head."""
+        try:
+            self._service.take_head(Head.of(head))
+        except (KeyError, ValueError, TypeError) as error:
+            raise BadParameters("That is no head.", hint="Send what the follower signed.") from error
+        return True
+
+    def get_heads(self, height: Any) -> list[dict[str, Any]]:
+        """Return the countersignatures under a height."""
+        return [head.as_dict() for head in self._service.heads(read_quantity(height))]
+
+    def status(self) -> dict[str, Any]:
+        """Say who this node is and where it stands."""
+        service = self._service
+        with service.locked() as chain:
+            trouble: LedgerError | None = service.trouble
+            return {
+                "role": service.role,
+                "genesisHash": data(chain.genesis_hash),
+                "height": chain.head.number,
+                "blockHash": data(chain.head.hash),
+                "final": service.final_height(),
+                "queued": len(service.sealer.pool) if service.sealer else 0,
+                "trouble": trouble.as_dict() if trouble else None,
+            }
+
+    def genesis(self) -> str:
+        """Return the genesis file's text."""
+        return self._service.chain.genesis.dumps()
+
+
+def read_batch(document: dict[str, Any]) -> Batch:
+    """Read a batch from JSON.
+
+    Raises:
+        BadParameters: fields are missing or malformed.
+        BatchFault: they are out of range.
+    """
+    if not isinstance(document, dict):
+        raise BadParameters("A batch is an object.", hint="Give lane, seq, notAfter, entries and signature.")
+    try:
+        numbers = [read_quantity(document[name]) for name in ("lane", "seq", "notAfter")]
+        return Batch(*numbers, read_bytes(document["entries"]), read_bytes(document["signature"], 65))
+    except KeyError as error:
+        raise BadParameters(f"The batch has no {error}.", hint="Give lane, seq, notAfter, entries, signature.") from error
+
+
+def batch_document(batch: Batch) -> dict[str, Any]:
+    """Return a batch for JSON."""
+    return {
+        "lane": hex(batch.lane),
+        "seq": hex(batch.seq),
+        "notAfter": hex(batch.not_after),
+        "entries": data(batch.entries),
+        "signature": data(batch.signature),
+    }

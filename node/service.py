@@ -1,0 +1,238 @@
+"""A node as one process: the chain, its sealer or follower, and the thread that keeps it moving.
+
+One lock guards the chain; everything that reads or writes it goes through :meth:`NodeService.locked`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ledger.chain.batch import Batch
+from ledger.domain.errors import LedgerError
+from ledger.keys import BadSignature
+from node.blocks import Block, InvalidBlock
+from node.chain import Chain, height_key
+from node.follower import Follower, Source
+from node.sealer import Sealer
+from node.statements import Head
+from node.store import Space, StoreFault
+
+log = logging.getLogger("clearance.node")
+
+SEAL_PAUSE: Final = 0.05
+"""Seconds the sealer gathers batches before it makes a block."""
+FOLLOW_PAUSE: Final = 0.1
+RETRY_PAUSE: Final = 1.0
+
+
+class Upstream(Source):
+    """The node a follower follows: blocks come from it, batches go to it."""
+
+    def send_batch(self, batch: Batch) -> dict[str, Any]:
+        """Pass a batch on; return its receipt."""
+        raise NotImplementedError
+
+    def send_raw(self, raw: bytes) -> bytes:
+        """Pass a raw transaction on; return its hash."""
+        raise NotImplementedError
+
+    def batch_status(self, digest: bytes) -> dict[str, Any]:
+        """Ask what became of a batch."""
+        raise NotImplementedError
+
+
+class NodeService:
+    """Runs a sealer, or a follower with its upstream."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        *,
+        sealer: Sealer | None = None,
+        follower: Follower | None = None,
+        upstream: Upstream | None = None,
+    ) -> None:
+        """Take what the composition root built: either a sealer, or follower and upstream."""
+        self.chain = chain
+        self.sealer = sealer
+        self.follower = follower
+        self.upstream = upstream
+        self.trouble: LedgerError | None = None
+        self._lock = threading.RLock()
+        self._work = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="node", daemon=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[Chain]:
+        """Hold the node's lock."""
+        with self._lock:
+            yield self.chain
+
+    @property
+    def role(self) -> str:
+        """sealer or follower."""
+        return "sealer" if self.sealer else "follower"
+
+    def start(self) -> None:
+        """Start sealing or following."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait for the block in work."""
+        self._stop.set()
+        self._work.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # ------------------------------------------------------------------------------------------------------- work
+    def _run(self) -> None:
+        step = self._seal_once if self.sealer else self._follow_once
+        while not self._stop.is_set():
+            try:
+                step()
+            except InvalidBlock as error:
+                self._give_up(error)
+            except StoreFault as error:
+                self._give_up(error)
+            except LedgerError as error:
+                log.warning("%s", error)
+                self._stop.wait(RETRY_PAUSE)
+
+    def _give_up(self, error: LedgerError) -> None:
+        """Report what cannot heal by itself and stop; what is kept stays readable."""
+        self.trouble = error
+        log.error("%s", error)
+        self._stop.set()
+
+    def _seal_once(self) -> None:
+        self._work.wait()
+        self._work.clear()
+        while not self._stop.is_set() and self.sealer and len(self.sealer.pool):
+            time.sleep(SEAL_PAUSE)
+            with self._lock:
+                block = self.sealer.seal()
+            if block:
+                log.info("block %d: %d transactions", block.height, len(block.transactions))
+
+    def _follow_once(self) -> None:
+        if self.follower is None or self.upstream is None:
+            raise ValueError("a follower needs an upstream")
+        page = self.upstream.blocks(self.chain.head.number, 32)
+        for block, seal in page:
+            with self._lock:
+                head = self.follower.take(block, seal)
+            if head:
+                self.upstream.send_head(head)
+        if not page:
+            self.follower.check_not_behind()
+        if len(page) <= 1:
+            self._stop.wait(FOLLOW_PAUSE)
+
+    # --------------------------------------------------------------------------------------------------- requests
+    def send_batch(self, batch: Batch) -> dict[str, Any]:
+        """Take a batch, or pass it on; return the signed receipt for JSON.
+
+        Raises:
+            LedgerError: refused, or push-back.
+        """
+        if self.sealer is None:
+            return self._upstream().send_batch(batch)
+        with self._lock:
+            receipt = self.sealer.accept(batch)
+        self._work.set()
+        return receipt.as_dict()
+
+    def send_raw(self, raw: bytes) -> bytes:
+        """Take a raw transaction, or pass it on; return its hash."""
+        if self.sealer is None:
+            return self._upstream().send_raw(raw)
+        with self._lock:
+            digest = self.sealer.accept_raw(raw)
+        self._work.set()
+        return digest
+
+    def batch_status(self, digest: bytes) -> dict[str, Any]:
+        """Say what became of a batch, with whether its block is final."""
+        if self.sealer is None:
+            return self._upstream().batch_status(digest)
+        with self._lock:
+            answer = self.sealer.status(digest)
+            if answer["state"] == "included":
+                height = answer["inclusion"]["height"]
+                answer["final"] = height <= self.final_height()
+            return answer
+
+    def _upstream(self) -> Upstream:
+        if self.upstream is None:
+            raise LedgerError("This node follows nobody.", hint="Send it to the sealer.")
+        return self.upstream
+
+    def take_head(self, head: Head) -> None:
+        """Keep a follower's countersignature.
+
+        Raises:
+            LedgerError: not one of the genesis file's followers, or of another chain.
+        """
+        with self._lock:
+            try:
+                signer = head.signer(self.chain.domain)
+            except BadSignature as error:
+                raise LedgerError(error.detail, hint=error.hint) from error
+            known = {bytes.fromhex(address[2:]) for address in self.chain.genesis.followers}
+            if signer not in known or head.genesis_hash != self.chain.genesis_hash:
+                raise LedgerError("The head is not signed by a follower of this chain.", hint="Check the genesis file.")
+            key = Space.HEAD + height_key(head.height) + signer
+            kept = self.chain.store.get(key)
+            if kept is not None and kept[:32] != head.block_hash:
+                raise LedgerError("This follower signed two blocks of one height.", hint="Report it with both heads.")
+            self.chain.store.commit({key: head.block_hash + head.signature})
+        self._finality = None
+
+    def heads(self, height: int) -> list[Head]:
+        """Return the countersignatures under a height."""
+        with self._lock:
+            prefix = height_key(height)
+            found = []
+            for key, value in self.chain.store.scan(Space.HEAD, prefix):
+                if key[:8] != prefix:
+                    break
+                found.append(Head(self.chain.genesis_hash, height, value[:32], value[32:]))
+            return found
+
+    _finality: int | None = None
+
+    def final_height(self) -> int:
+        """Return the highest block countersigned by every follower of the genesis file (without any: the head)."""
+        with self._lock:
+            if not self.chain.genesis.followers:
+                return self.chain.head.number
+            if self._finality is None:
+                newest = {bytes.fromhex(address[2:]): 0 for address in self.chain.genesis.followers}
+                for key, value in self.chain.store.scan(Space.HEAD):
+                    height, signer = int.from_bytes(key[:8], "big"), key[8:]
+                    if height <= self.chain.head.number and self.chain.block(height).hash == value[:32]:
+                        newest[signer] = max(newest.get(signer, 0), height)
+                self._finality = min(newest.values())
+            return self._finality
+
+    def blocks(self, start: int, count: int) -> list[tuple[Block, bytes]]:
+        """Return up to `count` blocks and seals from a height."""
+        with self._lock:
+            end = min(start + count, self.chain.head.number + 1)
+            return [(self.chain.block(height), self.chain.seal(height)) for height in range(start, end)]
+
+
+def wait_until(done: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
+    """Poll until something is done or time is over; return whether it is done."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if done():
+            return True
+        time.sleep(pause)
+    return done()
