@@ -10,7 +10,7 @@ from eth_hash.auto import keccak
 from trie import HexaryTrie
 
 from node.blocks import EMPTY_ROOT, Header
-from node.evm.executor import Nodes
+from node.evm.state import Nodes
 
 EMPTY_CODE = keccak(b"")
 

@@ -1,0 +1,78 @@
+"""Block 0: accounts put into an empty state, and the contract's own constructor to fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from eth.constants import CREATE_CONTRACT_ADDRESS
+from eth.db.atomic import AtomicDB
+from eth.vm.forks.cancun.state import CancunState
+from eth.vm.message import Message
+from eth.vm.transaction_context import BaseTransactionContext
+
+from node.blocks import Block, ExecutedBlock, Header
+from node.evm.builder import reason_of
+from node.evm.state import Nothing, Pending, context_of, keep, open_state
+from node.evm.transactions import InvalidTransaction
+
+GENESIS_GAS: Final = 10**12
+"""Gas of the constructor: it writes every member and rule."""
+
+Alloc = Sequence[tuple[bytes, int, bytes, dict[int, int]]]
+"""Accounts: address, balance in wei, code, storage."""
+
+
+def genesis_block(alloc: Alloc, timestamp: int, chain_id: int) -> ExecutedBlock:
+    """Return block 0 from accounts; one with code gets nonce 1 (EIP-161)."""
+    pending = Pending(Nothing())
+    header = Header(parent_hash=bytes(32), timestamp=timestamp)
+    state = open_state(pending, header, chain_id, ())
+    for address, balance, code, storage in alloc:
+        state.set_balance(address, balance)
+        if code:
+            state.set_code(address, code)
+            state.set_nonce(address, 1)
+        for slot, value in storage.items():
+            state.set_storage(address, slot, value)
+    return ExecutedBlock(Block(replace(header, state_root=keep(state))), (), pending.writes)
+
+
+class _RecordingState(CancunState):  # type: ignore[misc]  # py-evm's base is untyped
+    """Remembers which slots were written: a trie of hashed keys cannot tell."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.written: set[tuple[bytes, int]] = set()
+
+    def set_storage(self, address: bytes, slot: int, value: int) -> None:
+        """Write a word and remember where."""
+        self.written.add((address, slot))
+        super().set_storage(address, slot, value)
+
+
+def run_constructor(creation: bytes, address: bytes, *, timestamp: int, chain_id: int) -> tuple[bytes, dict[int, int]]:
+    """Run creation code, constructor arguments behind it, at an address on an empty state.
+
+    Returns:
+        Runtime code, immutables filled in, and the storage it left.
+
+    Raises:
+        InvalidTransaction: the constructor reverts, or makes accounts of its own, which block 0 would not hold.
+    """
+    header = Header(parent_hash=bytes(32), timestamp=timestamp)
+    state = _RecordingState(AtomicDB(Pending(Nothing())), context_of(header, chain_id, ()), header.state_root)
+    message = Message(
+        gas=GENESIS_GAS, to=CREATE_CONTRACT_ADDRESS, sender=bytes(20), value=0, data=b"", code=creation,
+        create_address=address,
+    )  # fmt: skip
+    computation = state.computation_class.apply_create_message(state, message, BaseTransactionContext(0, bytes(20), []))
+    reason = reason_of(computation)
+    if reason is not None:
+        raise InvalidTransaction(f"The constructor reverts: {reason}.", hint="Check the genesis file.")
+    if computation.contracts_created != [address]:
+        raise InvalidTransaction("The constructor makes other contracts.", hint="Block 0 holds one contract.")
+    slots = sorted(slot for _, slot in state.written)
+    found = {slot: state.get_storage(address, slot) for slot in slots}
+    return state.get_code(address), {slot: value for slot, value in found.items() if value}
