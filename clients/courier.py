@@ -162,9 +162,7 @@ class Courier:
         }
         return Payload.of(content, derive(self._secret, f"{shipment.house_bill} filing {version}"))
 
-    def _write(
-        self, kind: KindNumber, parcel: int, shipment: Shipment, payload: Payload, *, spooled: bool
-    ) -> None:
+    def _write(self, kind: KindNumber, parcel: int, shipment: Shipment, payload: Payload, *, spooled: bool) -> None:
         items = sorted((self.inbox[name] for name in shipment.references), key=lambda item: item.order)
         words = [shipment.transport.word()]
         for item in items:

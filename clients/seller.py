@@ -47,7 +47,7 @@ class Seller:
         The payload goes to `customs` (org handles) and to the courier.
         """
         salt, rest_salt = (derive(self._secret, f"{sale.reference} {what}") for what in ("order", "rest"))
-        rest = {"ordered_at": sale.ordered_at, "hs6": sale.hs6, "description": sale.description}
+        rest: dict[str, Any] = {"ordered_at": sale.ordered_at, "hs6": sale.hs6, "description": sale.description}
         covered = rest_digest(rest_salt, rfc8785.dumps(rest))
         commitment = order_commitment(sale.goods.word(), covered, salt)
         content: dict[str, Any] = {

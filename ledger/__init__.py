@@ -1,6 +1,6 @@
 """The ledger's own knowledge: domain, commitments, keys, payloads, and the codec of what stands on chain.
 
-Start with `domain/kinds.py`; `chain/` packs and reads it. Imports go downward only: `domain` needs the standard library.
+Start with `domain/kinds.py`; `chain/` packs and reads it. `domain` needs the standard library only.
 """
 
 import os

@@ -73,7 +73,7 @@ class LocalSigner:
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Return r, s, v (65 bytes, v 27 or 28, low s; deterministic, RFC 6979)."""
-        signature = self._key.sign_recoverable(digest, hasher=None)
+        signature: bytes = self._key.sign_recoverable(digest, hasher=None)
         return signature[:64] + bytes([27 + signature[64]])
 
     def save(self, path: Path, passphrase: str) -> None:

@@ -68,7 +68,8 @@ class Chain:
         """Keep an executed block and its seal, with whatever else must be written in the same moment."""
         if executed.block.header.parent_hash != self.head.hash:
             raise UnknownBlock("The block does not stand on the head.", hint="Execute it on the head first.")
-        self._commit(executed, {Space.SEAL + height_key(executed.block.height): seal} | dict(extra or {}))
+        writes: dict[bytes, bytes | None] = {Space.SEAL + height_key(executed.block.height): seal}
+        self._commit(executed, writes | dict(extra or {}))
         self.head = executed.block.header
 
     def _commit(self, executed: ExecutedBlock, extra: dict[bytes, bytes | None]) -> None:

@@ -32,9 +32,10 @@ class NodeRefused(LedgerError):
 
     def __init__(self, document: dict[str, Any]) -> None:
         """Take the JSON-RPC error."""
-        told = document.get("data") if isinstance(document.get("data"), dict) else {}
+        data = document.get("data")
+        told: dict[str, Any] = data if isinstance(data, dict) else {}
         super().__init__(told.get("detail") or str(document.get("message")), hint=told.get("hint", ""))
-        self.code = told.get("code", f"rpc.{document.get('code')}")  # type: ignore[misc]
+        self.code = told.get("code", f"rpc.{document.get('code')}")
 
 
 class RemoteNode:
@@ -43,9 +44,7 @@ class RemoteNode:
     def __init__(self, url: str, token: str) -> None:
         """Take its address and access token."""
         self.url = url
-        self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT, trust_env=False
-        )
+        self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT, trust_env=False)
         self._numbers = itertools.count(1)
 
     def call(self, method: str, *parameters: Any) -> Any:

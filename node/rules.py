@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 from ledger.chain.batch import Batch, BatchFault
@@ -53,7 +54,7 @@ def check_stops_first(block: Block) -> None:
         StopsOutOfOrder: one does not.
     """
     stops = [is_stop(raw) for raw in block.transactions]
-    for index, (before, stop) in enumerate(zip(stops, stops[1:], strict=False), 1):
+    for index, (before, stop) in enumerate(pairwise(stops), 1):
         if stop and not before:
             raise StopsOutOfOrder(
                 f"block {block.height}: the stop at {index} stands behind another transaction.",

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ledger.chain.batch import Batch, BatchFault
+from ledger.chain.batch import Batch
 from ledger.chain.calls import submit_data
 from ledger.chain.transaction import sign_legacy
 from ledger.domain.errors import LedgerError
@@ -22,7 +22,7 @@ from node.blocks import Block
 from node.chain import Chain
 from node.clock import Clock
 from node.evm.executor import BlockBuilder, InvalidTransaction
-from node.pool import Pool, PoolFull, Queued
+from node.pool import Pool, Queued
 from node.statements import Inclusion, Receipt
 from node.store import Space
 from node.transactions import hash_of
@@ -57,7 +57,7 @@ class BatchRefused(LedgerError):
     def __init__(self, code: str, detail: str, *, hint: str) -> None:
         """Keep the code too: it tells which fault."""
         super().__init__(detail, hint=hint)
-        self.code = code  # type: ignore[misc]
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,21 +196,21 @@ class Sealer:
 
     def _put(self, builder: BlockBuilder, item: Queued) -> str | None:
         """Put one thing into the block; return why not, or None."""
-        raw = item.raw or self._wrap(builder, item)
         try:
-            return builder.apply(raw, keep_reverted=not item.batch).reason if item.batch else _applied(builder, raw)
+            if item.batch is None:
+                builder.apply(item.raw)  # a raw transaction enters the block even if it reverts
+                return None
+            return builder.apply(self._wrap(builder, item.batch), keep_reverted=False).reason
         except InvalidTransaction as error:
             return error.detail
 
-    def _wrap(self, builder: BlockBuilder, item: Queued) -> bytes:
-        if item.batch is None:
-            raise ValueError("a raw transaction is wrapped already")
-        relayer = self._keys.stop_relayer if item.batch.lane == STOP_LANE else self._keys.relayer
+    def _wrap(self, builder: BlockBuilder, batch: Batch) -> bytes:
+        relayer = self._keys.stop_relayer if batch.lane == STOP_LANE else self._keys.relayer
         return sign_legacy(
             relayer,
             nonce=builder.nonce(relayer.address),
             to=CONTRACT,
-            data=submit_data(item.batch, builder.header.timestamp),
+            data=submit_data(batch, builder.header.timestamp),
             chain_id=self.chain.genesis.chain_id,
         )
 
@@ -240,10 +240,3 @@ class Sealer:
         elif refused is not None:
             answer |= {"state": "refused"} | json.loads(refused)
         return answer
-
-
-def _applied(builder: BlockBuilder, raw: bytes) -> None:
-    builder.apply(raw)
-
-
-__all__ = ["BatchFault", "BatchRefused", "PoolFull", "Sealer", "SealerKeys"]

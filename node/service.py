@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ledger.chain.batch import Batch
 from ledger.domain.errors import LedgerError
 from ledger.keys import BadSignature
 from node.blocks import Block, InvalidBlock
 from node.chain import Chain, height_key
+from node.clock import LogicalClock
 from node.follower import Follower, Source
 from node.sealer import Sealer
 from node.statements import Head
@@ -30,20 +31,20 @@ FOLLOW_PAUSE: Final = 0.1
 RETRY_PAUSE: Final = 1.0
 
 
-class Upstream(Source):
+class Upstream(Source, Protocol):
     """The node a follower follows: blocks come from it, batches go to it."""
 
     def send_batch(self, batch: Batch) -> dict[str, Any]:
         """Pass a batch on; return its receipt."""
-        raise NotImplementedError
+        ...
 
     def send_raw(self, raw: bytes) -> bytes:
         """Pass a raw transaction on; return its hash."""
-        raise NotImplementedError
+        ...
 
     def batch_status(self, digest: bytes) -> dict[str, Any]:
         """Ask what became of a batch."""
-        raise NotImplementedError
+        ...
 
 
 class NodeService:
@@ -63,6 +64,8 @@ class NodeService:
         self.follower = follower
         self.upstream = upstream
         self.trouble: LedgerError | None = None
+        self._signed = self._load_signed()
+        self._pause = 0.0 if sealer and isinstance(sealer.clock, LogicalClock) else SEAL_PAUSE
         self._lock = threading.RLock()
         self._work = threading.Event()
         self._stop = threading.Event()
@@ -76,7 +79,7 @@ class NodeService:
 
     @property
     def role(self) -> str:
-        """sealer or follower."""
+        """Sealer or follower."""
         return "sealer" if self.sealer else "follower"
 
     def start(self) -> None:
@@ -96,9 +99,7 @@ class NodeService:
         while not self._stop.is_set():
             try:
                 step()
-            except InvalidBlock as error:
-                self._give_up(error)
-            except StoreFault as error:
+            except (InvalidBlock, StoreFault) as error:
                 self._give_up(error)
             except LedgerError as error:
                 log.warning("%s", error)
@@ -114,7 +115,7 @@ class NodeService:
         self._work.wait()
         self._work.clear()
         while not self._stop.is_set() and self.sealer and len(self.sealer.pool):
-            time.sleep(SEAL_PAUSE)
+            time.sleep(self._pause)
             with self._lock:
                 block = self.sealer.seal()
             if block:
@@ -127,6 +128,8 @@ class NodeService:
         for block, seal in page:
             with self._lock:
                 head = self.follower.take(block, seal)
+                if head:
+                    self._note_signed(head)
             if head:
                 self.upstream.send_head(head)
         if not page:
@@ -168,6 +171,34 @@ class NodeService:
                 answer["final"] = height <= self.final_height()
             return answer
 
+    def move_clock(self, moment: int) -> None:
+        """Move the logical clock of a replay.
+
+        Raises:
+            LedgerError: this node goes by the machine's clock, or `moment` lies in the past.
+        """
+        clock = self.sealer.clock if self.sealer else None
+        if not isinstance(clock, LogicalClock):
+            raise LedgerError("This node goes by the machine's clock.", hint="Only a demo's sealer can be moved.")
+        with self._lock:
+            try:
+                clock.move_to(moment)
+            except ValueError as error:
+                raise LedgerError(f"{error}.", hint="Move forward.") from error
+
+    def check_not_below_countersigned(self) -> None:
+        """Check that the sealer seals nothing below a countersigned head.
+
+        Raises:
+            LedgerError: a follower has countersigned a block this node does not have.
+        """
+        newest = max((int.from_bytes(key[:8], "big") for key, _ in self.chain.store.scan(Space.HEAD)), default=0)
+        if newest > self.chain.head.number:
+            raise LedgerError(
+                f"A follower countersigned block {newest}; this store ends at {self.chain.head.number}.",
+                hint="Start with --peer and a follower's address to take the newer blocks first.",
+            )
+
     def _upstream(self) -> Upstream:
         if self.upstream is None:
             raise LedgerError("This node follows nobody.", hint="Send it to the sealer.")
@@ -192,7 +223,7 @@ class NodeService:
             if kept is not None and kept[:32] != head.block_hash:
                 raise LedgerError("This follower signed two blocks of one height.", hint="Report it with both heads.")
             self.chain.store.commit({key: head.block_hash + head.signature})
-        self._finality = None
+            self._note_signed(head)
 
     def heads(self, height: int) -> list[Head]:
         """Return the countersignatures under a height."""
@@ -205,21 +236,24 @@ class NodeService:
                 found.append(Head(self.chain.genesis_hash, height, value[:32], value[32:]))
             return found
 
-    _finality: int | None = None
-
     def final_height(self) -> int:
         """Return the highest block countersigned by every follower of the genesis file (without any: the head)."""
-        with self._lock:
-            if not self.chain.genesis.followers:
-                return self.chain.head.number
-            if self._finality is None:
-                newest = {bytes.fromhex(address[2:]): 0 for address in self.chain.genesis.followers}
-                for key, value in self.chain.store.scan(Space.HEAD):
-                    height, signer = int.from_bytes(key[:8], "big"), key[8:]
-                    if height <= self.chain.head.number and self.chain.block(height).hash == value[:32]:
-                        newest[signer] = max(newest.get(signer, 0), height)
-                self._finality = min(newest.values())
-            return self._finality
+        return min(self._signed.values(), default=self.chain.head.number)
+
+    def _load_signed(self) -> dict[bytes, int]:
+        """Return, for every follower, the newest block of this chain that it countersigned."""
+        newest = {bytes.fromhex(address[2:]): 0 for address in self.chain.genesis.followers}
+        for key, value in self.chain.store.scan(Space.HEAD):
+            height, signer = int.from_bytes(key[:8], "big"), key[8:]
+            kept = signer in newest and height <= self.chain.head.number
+            if kept and self.chain.block(height).hash == value[:32]:
+                newest[signer] = max(newest[signer], height)
+        return newest
+
+    def _note_signed(self, head: Head) -> None:
+        signer = head.signer(self.chain.domain)
+        if head.height <= self.chain.head.number and self.chain.block(head.height).hash == head.block_hash:
+            self._signed[signer] = max(self._signed.get(signer, 0), head.height)
 
     def blocks(self, start: int, count: int) -> list[tuple[Block, bytes]]:
         """Return up to `count` blocks and seals from a height."""

@@ -74,7 +74,7 @@ def chain(
     evm: Annotated[str, typer.Option(help="A second EVM to compare with: anvil.")] = "",
     key: Annotated[Path | None, typer.Option(help="Keystore that signs the report.")] = None,
     passphrase_file: Annotated[Path | None, typer.Option(help="File with its passphrase.")] = None,
-    as_json: Json = False,  # noqa: FBT002
+    as_json: Json = False,
 ) -> None:
     """Execute every block again from genesis and compare roots, seals, order of stops and links."""
     from ledger.keys import LocalSigner

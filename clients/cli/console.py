@@ -63,7 +63,9 @@ def passphrase(file: Path | None) -> str:
     Raises:
         LedgerError: the file cannot be read.
     """
-    named = file or (Path(os.environ["CLEARANCE_PASSPHRASE_FILE"]) if "CLEARANCE_PASSPHRASE_FILE" in os.environ else None)
+    named = file or (
+        Path(os.environ["CLEARANCE_PASSPHRASE_FILE"]) if "CLEARANCE_PASSPHRASE_FILE" in os.environ else None
+    )
     if named is None:
         return str(typer.prompt("Passphrase of the keystore", hide_input=True))
     try:

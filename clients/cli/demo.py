@@ -78,7 +78,7 @@ def demo(
     parcels: Parcels = 200,
     seed: Seed = 1,
     truth: Annotated[Path | None, typer.Option(help="Write what was planted here; only `score` reads it.")] = None,
-    as_json: Json = False,  # noqa: FBT002
+    as_json: Json = False,
 ) -> None:
     """Replay a sample day on a private chain, audit it, and print what came of every parcel."""
     with errors(), tempfile.TemporaryDirectory(prefix="clearance-demo-") as folder:
@@ -140,7 +140,7 @@ def score(
     result: Annotated[Path, typer.Argument(help="Output of `clearance demo --json`.")],
     truth: Annotated[Path, typer.Argument(help="File written by `clearance demo --truth`.")],
     permute: Annotated[int | None, typer.Option(help="Deal the labels anew by this seed: falls to chance.")] = None,
-    as_json: Json = False,  # noqa: FBT002
+    as_json: Json = False,
 ) -> None:
     """Compare planted cases with what was caught, per kind; exit 0 when all of it was."""
     from clients.sample.score import score as compare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clients.cli import audit, demo
+from clients.cli import audit, demo, node, run
 
 app = typer.Typer(
     name="clearance",
@@ -16,4 +16,6 @@ app = typer.Typer(
 
 app.command("demo")(demo.demo)
 app.command("score")(demo.score)
+app.command("run")(run.run)
 app.add_typer(audit.app, name="audit")
+app.add_typer(node.app, name="node")

@@ -65,7 +65,6 @@ class Day:
         self._node = node
         self._spool = spool
         self.sent = 0
-        self._withheld: Spool | None = None
         publics = {HANDLES[name]: keyring.opener(name).public_key() for name in (*COURIERS, "courier-suspended",
                    "broker-1", "identity", "screening")}  # fmt: skip
         # a broker files from the inbox of the courier that let it, so orders of that courier are sealed to both
@@ -88,7 +87,7 @@ class Day:
         shops = frozenset(self.sellers)
         self.screening = Screening(self._writer("screening"), spool, keyring.opener("screening"), shops)
         self.house_parcels: dict[str, int] = {}
-        self._watchers = [
+        self._watchers: list[Courier | Yard | Officer | IdentityCheck | Screening] = [
             *self.couriers.values(), *self.yards.values(), *self.officers.values(), self.identity, self.screening
         ]  # fmt: skip
         self._writers = [
@@ -107,7 +106,7 @@ class Day:
         return Writer(self._keys.signer(name), HANDLES[name], self._genesis.domain, self._node)
 
     # ----------------------------------------------------------------------------------------------------- replay
-    def replay(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+    def replay(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Replay every event; `progress` hears how many of how many are done."""
         events = self.plan.events
         self._let_yards_and_broker(events[0].at if events else self._genesis.timestamp)
@@ -119,7 +118,8 @@ class Day:
                 self._actions[events[at].action](events[at])
                 at += 1
             self._settle(moment)
-            progress(at, len(events))
+            if progress:
+                progress(at, len(events))
 
     def _settle(self, now: int) -> None:
         for _ in range(MAX_TURNS):

@@ -86,9 +86,7 @@ def sample_genesis(keyring: Keyring, start: int, days: int) -> Genesis:
         )
         for name, role, office in ROSTER
     )
-    keys = tuple(
-        MemberKey(keyring.signer(name).hex_address, HANDLES[name], int(role)) for name, role, _ in ROSTER
-    )
+    keys = tuple(MemberKey(keyring.signer(name).hex_address, HANDLES[name], int(role)) for name, role, _ in ROSTER)
     weeks = range(week_of(start), week_of(start + days * 86_400) + 1)
     rates = tuple(
         (currency << 16 | week, sample_rate(currency, week)) for currency in sorted(BASE_RATES) for week in weeks

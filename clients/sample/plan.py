@@ -97,8 +97,8 @@ class Dealer:
         """Deal the whole day."""
         cases = [case for case in PLANTED for _ in range(planted_each(self.plan.parcels))]
         cases = cases[: self.plan.parcels] + [Case.CLEAN] * max(0, self.plan.parcels - len(cases))
-        doomed = [case for case in cases if case is Case.SUSPENDED_COURIER]
         others = [case for case in cases if case is not Case.SUSPENDED_COURIER]
+        doomed = len(cases) - len(others)
         self._random.shuffle(others)
         flights = self._flights(max(2, len(others) // HOUSES_PER_FLIGHT))
         number = 0
@@ -106,9 +106,9 @@ class Dealer:
             number += 1
             self._parcel(f"SMP{number:08}", case, flights[index % len(flights)])
         last = Flight("MST-SUSPENDED", "courier-suspended", OFFICES[0], flights[0].arrives + 5 * HOUR)
-        for case in doomed:
+        for _ in range(doomed):
             number += 1
-            self._parcel(f"SMP{number:08}", case, last)
+            self._parcel(f"SMP{number:08}", Case.SUSPENDED_COURIER, last)
         for flight in (*flights, last):
             self._flight_events(flight)
         self.plan.add(last.arrives + HOUR, "governor-1", "suspend_org", org="courier-suspended")
@@ -167,7 +167,9 @@ class Dealer:
     def _goods(self, case: Case, country: str, currency: int, flight: Flight) -> tuple[Track, list[Goods]]:
         draw = self._random
         limit = 20_000 if country == "US" else 15_000
-        track, pool, worth = Track.LIST, LISTED_CLASSES, draw.uniform(0.08, 0.95) * limit
+        track: Track = Track.LIST
+        pool: tuple[int, ...] = LISTED_CLASSES
+        worth = draw.uniform(0.08, 0.95) * limit
         if case is Case.CLEAN and draw.random() < 0.24:
             track, pool, worth = Track.DECLARED, DECLARED_CLASSES, draw.uniform(0.1, 0.95) * 15_000
         elif case is Case.CLEAN and draw.random() < 0.04:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_abi import decode, encode
+from eth_abi.abi import decode, encode
 from eth_hash.auto import keccak
 
 from contracts.artifact import load_artifact

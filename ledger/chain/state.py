@@ -13,8 +13,8 @@ from eth_hash.auto import keccak
 
 from contracts.artifact import load_artifact
 from ledger.commitments import word
-from ledger.domain.kinds import ABSENCES, Status
 from ledger.domain.findings import Finding, findings_of
+from ledger.domain.kinds import ABSENCES, Status
 from ledger.domain.words import KEY, ORG, PARCEL
 
 ReadSlot = Callable[[int], int]

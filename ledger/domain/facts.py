@@ -6,7 +6,7 @@ The seller knows what was sold, the courier how it travels; each owns its facts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
@@ -36,7 +36,10 @@ class Use(IntEnum):
 
 
 def _pack(layout: Mapping[str, Field], values: object) -> int:
-    return sum(layout[field.name].put(int(getattr(values, field.name))) for field in fields(values))  # type: ignore[arg-type]
+    word = 0
+    for name, field in layout.items():
+        word |= field.put(int(getattr(values, name)))
+    return word
 
 
 @dataclass(frozen=True, slots=True)

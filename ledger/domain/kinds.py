@@ -98,6 +98,7 @@ class Flag(IntFlag):
     """May stand inside an OBSERVED entry."""
 
 
+NO_FLAGS: Final = Flag(0)
 FILING_WORDS: Final = 255
 """Marks the kinds whose extra words are those of a filing: 2, or 1 + 4 for each order."""
 NO_WORDS_FIT: Final = 254
@@ -115,7 +116,7 @@ class Kind:
     bars: Status
     sets: Status
     writer: Writer = Writer.ANY
-    flags: Flag = Flag(0)
+    flags: Flag = NO_FLAGS
     extra: int = 0
     """Extra words after the three of the header, or FILING_WORDS."""
 

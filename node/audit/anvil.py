@@ -24,9 +24,7 @@ from node.audit.report import Found
 from node.blocks import COINBASE, ExecutedBlock
 from node.genesis import geth_genesis
 
-DEFAULT: Final = (
-    Path(__file__).parents[2] / "tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-)
+DEFAULT: Final = Path(__file__).parents[2] / "tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 START_SECONDS: Final = 20.0
 FIELDS: Final = {
     "stateRoot": "state_root", "transactionsRoot": "transactions_root", "receiptsRoot": "receipts_root",
@@ -111,9 +109,7 @@ class SecondEvm:
         self._call("anvil_setNextBlockBaseFeePerGas", "0x0")
         self._call("evm_mine")
         block = self._call("eth_getBlockByNumber", "latest", False)
-        if int(block["number"], 16) != header.number or len(block["transactions"]) != len(
-            executed.block.transactions
-        ):
+        if int(block["number"], 16) != header.number or len(block["transactions"]) != len(executed.block.transactions):
             self.findings.append(
                 Found("evm.block", header.number, f"block {header.number}: anvil did not take all transactions.")
             )

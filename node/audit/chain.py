@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import rlp
 from eth_hash.auto import keccak
 
 from ledger.genesis import Genesis
@@ -93,8 +94,8 @@ def audit_chain(
     blocks: Iterable[RawBlock],
     *,
     store: Store | None = None,
-    progress: Progress = lambda done, total: None,
-    seen: Callable[[ExecutedBlock], None] = lambda executed: None,
+    progress: Progress | None = None,
+    seen: Callable[[ExecutedBlock], None] | None = None,
 ) -> Report:
     """Execute every block again and return the report; it stops at the first block that cannot be executed.
 
@@ -121,10 +122,12 @@ def audit_chain(
         findings += _stored(executed, raw, store)
         if len(findings) >= MAX_FINDINGS:
             break
-        seen(executed)
+        if seen:
+            seen(executed)
         parent = executed.block
         transactions += len(executed.block.transactions)
-        progress(raw.height, raw.total)
+        if progress:
+            progress(raw.height, raw.total)
     if store is not None and not findings:
         findings += _check_nodes(store, nodes)
     head = parent or first.block
@@ -158,8 +161,6 @@ def _check(
 
 def _stored(executed: ExecutedBlock, raw: RawBlock, store: Store | None) -> Iterator[Found]:
     """Compare what the store keeps of a block with what execution gave."""
-    import rlp  # noqa: PLC0415
-
     height = executed.block.height
     expected = rlp.encode([receipt.to_rlp() for receipt in executed.receipts])
     if raw.receipts is not None and raw.receipts != expected:

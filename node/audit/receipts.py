@@ -160,5 +160,5 @@ def check_heads(index: ChainIndex, genesis_hash: bytes, heads: Iterable[Head]) -
             yield Found(
                 "head.differs",
                 head.height,
-                f"block {head.height}: a follower countersigned 0x{head.block_hash.hex()}; the sealer rewrote its past.",
+                f"block {head.height}: a follower countersigned 0x{head.block_hash.hex()}; the past was rewritten.",
             )

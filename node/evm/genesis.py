@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from eth.vm.forks.cancun.state import CancunState
 from eth.vm.message import Message
 from eth.vm.transaction_context import BaseTransactionContext
 
-from node.blocks import Block, ExecutedBlock, Header
+from node.blocks import COINBASE, GAS_LIMIT, Block, ExecutedBlock, Header, WrongField
 from node.evm.builder import reason_of
 from node.evm.state import Nothing, Pending, context_of, keep, open_state
 from node.evm.transactions import InvalidTransaction
@@ -37,6 +37,33 @@ def genesis_block(alloc: Alloc, timestamp: int, chain_id: int) -> ExecutedBlock:
         for slot, value in storage.items():
             state.set_storage(address, slot, value)
     return ExecutedBlock(Block(replace(header, state_root=keep(state))), (), pending.writes)
+
+
+def geth_block(document: Mapping[str, Any]) -> ExecutedBlock:
+    """Return block 0 of a genesis file in the form of geth and anvil.
+
+    Raises:
+        WrongField: a header field is not what this chain fixes.
+    """
+    fixed = {"gasLimit": GAS_LIMIT, "difficulty": 0, "nonce": 0, "baseFeePerGas": 0, "coinbase": _number(COINBASE.hex())}
+    for name, wanted in fixed.items():
+        found = _number(document.get(name, "0x0"))
+        if found != wanted:
+            raise WrongField(0, name, found, wanted)
+    alloc = [
+        (
+            bytes.fromhex(address.removeprefix("0x")),
+            _number(account.get("balance", "0x0")),
+            bytes.fromhex(account.get("code", "0x").removeprefix("0x")),
+            {_number(slot): _number(value) for slot, value in account.get("storage", {}).items()},
+        )
+        for address, account in document["alloc"].items()
+    ]
+    return genesis_block(alloc, _number(document["timestamp"]), document["config"]["chainId"])
+
+
+def _number(text: str | int) -> int:
+    return int(text, 16) if isinstance(text, str) else text
 
 
 class _RecordingState(CancunState):  # type: ignore[misc]  # py-evm's base is untyped

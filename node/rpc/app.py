@@ -26,6 +26,7 @@ PARSE_ERROR, INVALID_REQUEST, NO_METHOD, BAD_PARAMETERS, INTERNAL = -32700, -326
 REFUSED: Final = -32000
 REVERTED: Final = 3
 LIMIT_EXCEEDED: Final = -32005
+CODES: Final = ((BadParameters, BAD_PARAMETERS), (PoolFull, LIMIT_EXCEEDED))
 
 
 def create_app(service: NodeService, token: str) -> FastAPI:
@@ -86,32 +87,29 @@ def _answer_all(service: NodeService, methods: dict[str, Any], body: bytes) -> R
 def _answer(service: NodeService, methods: dict[str, Any], call: Any) -> dict[str, Any]:
     if not isinstance(call, dict) or not isinstance(call.get("method"), str):
         return _error(None, INVALID_REQUEST, "a call is an object with a method")
-    number = call.get("id")
-    method = methods.get(call["method"])
-    if method is None:
-        return _error(number, NO_METHOD, f"no method {call['method'][:64]}")
-    parameters = call.get("params") or []
+    name, number, parameters = call["method"], call.get("id"), call.get("params") or []
+    if name not in methods:
+        return _error(number, NO_METHOD, f"no method {name[:64]}")
     try:
-        if not isinstance(parameters, list):
-            raise BadParameters("Parameters are a list.", hint="Send them by place.")
-        inspect.signature(method).bind(*parameters)
-    except TypeError:
-        return _error(number, BAD_PARAMETERS, "wrong number of parameters")
-    except BadParameters as error:
-        return _error(number, BAD_PARAMETERS, str(error), error.as_dict())
-    try:
-        if call["method"].startswith("clearance_"):
-            return {"jsonrpc": "2.0", "id": number, "result": method(*parameters)}
-        with service.locked():
-            return {"jsonrpc": "2.0", "id": number, "result": method(*parameters)}
-    except BadParameters as error:
-        return _error(number, BAD_PARAMETERS, str(error), error.as_dict())
+        return {"jsonrpc": "2.0", "id": number, "result": _call(service, name, methods[name], parameters)}
     except CallReverted as error:
         return _error(number, REVERTED, error.detail, "0x" + error.output.hex())
-    except PoolFull as error:
-        return _error(number, LIMIT_EXCEEDED, str(error), error.as_dict())
     except LedgerError as error:
-        return _error(number, REFUSED, str(error), error.as_dict())
-    except Exception:
-        log.exception("method %s failed", call["method"])
+        code = next((code for kind, code in CODES if isinstance(error, kind)), REFUSED)
+        return _error(number, code, str(error), error.as_dict())
+    except Exception:  # the last resort: the caller learns nothing of what broke, the log does
+        log.exception("method %s failed", name)
         return _error(number, INTERNAL, "internal error")
+
+
+def _call(service: NodeService, name: str, method: Any, parameters: Any) -> Any:
+    try:
+        if not isinstance(parameters, list):
+            raise TypeError
+        inspect.signature(method).bind(*parameters)
+    except TypeError as error:
+        raise BadParameters("Wrong parameters.", hint="Send them by place, as a list.") from error
+    if name.startswith("clearance_"):
+        return method(*parameters)
+    with service.locked():
+        return method(*parameters)

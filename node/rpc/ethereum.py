@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import rlp
 from eth_hash.auto import keccak
 
 from ledger.domain.errors import LedgerError
@@ -123,7 +124,7 @@ class EthereumMethods:
             tag = tag.get("blockNumber")
         return self._chain.block(self._height(tag)).header
 
-    def _block(self, block: Block, full: bool) -> dict[str, Any]:  # noqa: FBT001  # the method's own parameter
+    def _block(self, block: Block, full: bool) -> dict[str, Any]:  # the method's own parameter
         header = block.header
         hashes = [data(hash_of(raw)) for raw in block.transactions]
         return {
@@ -158,7 +159,7 @@ class EthereumMethods:
     def _transaction(self, block: Block, index: int) -> dict[str, Any]:
         raw = block.transactions[index]
         body = body_of(raw)
-        found = {
+        found: dict[str, Any] = {
             "hash": data(hash_of(raw)),
             "blockHash": data(block.hash),
             "blockNumber": quantity(block.height),
@@ -194,14 +195,14 @@ class EthereumMethods:
         """Height of the head."""
         return quantity(self._chain.head.number)
 
-    def eth_getBlockByNumber(self, tag: Any, full: bool = False) -> dict[str, Any] | None:  # noqa: FBT001, FBT002
+    def eth_getBlockByNumber(self, tag: Any, full: bool = False) -> dict[str, Any] | None:
         """Block by number or tag, None if there is none."""
         try:
             return self._block(self._chain.block(self._height(tag)), full)
         except UnknownBlock:
             return None
 
-    def eth_getBlockByHash(self, block_hash: str, full: bool = False) -> dict[str, Any] | None:  # noqa: FBT001, FBT002
+    def eth_getBlockByHash(self, block_hash: str, full: bool = False) -> dict[str, Any] | None:
         """Block by hash, None if there is none."""
         height = self._chain.height_of(read_bytes(block_hash, 32))
         return None if height is None else self._block(self._chain.block(height), full)
@@ -415,8 +416,6 @@ def _matches(log: Log, topics: list[set[bytes] | None]) -> bool:
 
 
 def _created(sender: bytes, nonce: int) -> bytes:
-    import rlp  # noqa: PLC0415  # only here, for a case this chain hardly sees
-
     return keccak(rlp.encode([sender, nonce]))[-20:]
 
 

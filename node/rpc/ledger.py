@@ -31,6 +31,7 @@ class LedgerMethods:
             "clearance_getHeads": self.get_heads,
             "clearance_status": self.status,
             "clearance_genesis": self.genesis,
+            "clearance_moveClock": self.move_clock,
         }
 
     def send_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +82,11 @@ class LedgerMethods:
                 "trouble": trouble.as_dict() if trouble else None,
             }
 
+    def move_clock(self, moment: Any) -> bool:
+        """Move the logical clock of a demo chain's sealer."""
+        self._service.move_clock(read_quantity(moment))
+        return True
+
     def genesis(self) -> str:
         """Return the genesis file's text."""
         return self._service.chain.genesis.dumps()
@@ -96,10 +102,12 @@ def read_batch(document: dict[str, Any]) -> Batch:
     if not isinstance(document, dict):
         raise BadParameters("A batch is an object.", hint="Give lane, seq, notAfter, entries and signature.")
     try:
-        numbers = [read_quantity(document[name]) for name in ("lane", "seq", "notAfter")]
-        return Batch(*numbers, read_bytes(document["entries"]), read_bytes(document["signature"], 65))
+        lane, seq, not_after = (read_quantity(document[name]) for name in ("lane", "seq", "notAfter"))
+        return Batch(lane, seq, not_after, read_bytes(document["entries"]), read_bytes(document["signature"], 65))
     except KeyError as error:
-        raise BadParameters(f"The batch has no {error}.", hint="Give lane, seq, notAfter, entries, signature.") from error
+        raise BadParameters(
+            f"The batch has no {error}.", hint="Give lane, seq, notAfter, entries, signature."
+        ) from error
 
 
 def batch_document(batch: Batch) -> dict[str, Any]:

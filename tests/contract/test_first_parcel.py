@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ledger.chain.batch import Entry
-from ledger.domain.findings import Finding
 from ledger.domain.facts import Goods
+from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.kinds import Status
 from tests.contract.world import USD, World, digest_of
@@ -16,14 +16,13 @@ def test_the_completing_entry_clears_whichever_comes_last() -> None:
         "identity": ("identity", K.IDENTITY_CHECKED),
         "screened": ("screening", K.SCREENED_PASSED),
     }
-    for name in last:
+    for name, (who, kind) in last.items():
         world = World()
         parcel = world.filed()
-        for other, (who, kind) in last.items():
+        for other, (whose, earlier) in last.items():
             if other != name:
-                assert world.send(who, world.result(kind, parcel)).codes == {}
+                assert world.send(whose, world.result(earlier, parcel)).codes == {}
                 assert Status.CLEARED not in world.status(parcel)
-        who, kind = last[name]
         assert world.send(who, world.result(kind, parcel)).codes == {0: ["CLEARED"]}
         assert world.status(parcel) & (Status.CLEARED | Status.AUTO) == Status.CLEARED | Status.AUTO
         assert world.send("courier", Entry(parcel, K.RELEASED, world.now)).codes == {}

@@ -1,0 +1,133 @@
+"""`clearance node ...`: one process each, sealer or follower."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.console import USAGE, errors, fail, out, passphrase
+from ledger.domain.errors import LedgerError
+
+app = typer.Typer(no_args_is_help=True, help="Run a node: the sealer, or a follower that checks it.")
+
+HomeOption = Annotated[Path, typer.Option("--home", help="The node's folder.")]
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        LedgerError: it is taken.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise LedgerError(
+            f"{host}:{port} is taken ({error.strerror}).", hint="Stop what listens there or choose another --port."
+        ) from error
+    return listener
+
+
+@app.command()
+def init(
+    home: HomeOption,
+    genesis: Annotated[Path, typer.Option(help="Reviewed genesis file of the chain.")],
+    role: Annotated[str, typer.Option(help="sealer or follower: which keystores to make.")] = "follower",
+    passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of the keystores.")] = None,
+) -> None:
+    """Lay out a node's folder with fresh keys; prints the addresses that belong into the genesis file."""
+    import os
+
+    from ledger.genesis import load
+    from ledger.keys import LocalSigner
+    from node.home import FOLLOWER_KEYS, SEALER_KEYS, Home
+
+    names = {"sealer": SEALER_KEYS, "follower": FOLLOWER_KEYS}.get(role)
+    if names is None:
+        fail(LedgerError(f"No role named {role}.", hint="Use sealer or follower."), USAGE)
+    with errors():
+        keys = {name: LocalSigner(os.urandom(32)) for name in names}
+        Home(home).make(load(genesis), keys, passphrase(passphrase_file))
+        for name, signer in keys.items():
+            out.print(f"{name} {signer.hex_address}", highlight=False)
+
+
+@app.command()
+def run(
+    home: HomeOption,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the RPC, 0 for any free one.")] = 8545,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    follow: Annotated[str | None, typer.Option(help="Follow this node instead of sealing.")] = None,
+    follow_token: Annotated[str, typer.Option(envvar="CLEARANCE_FOLLOW_TOKEN", help="Its access token.")] = "",
+    peer: Annotated[list[str] | None, typer.Option(help="Followers a sealer takes newer blocks from first.")] = None,
+    logical_clock: Annotated[bool, typer.Option(help="Demo chains only: the replay moves the clock.")] = False,
+    passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of the keystores.")] = None,
+) -> None:
+    """Run a node in the foreground until it is stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with errors():
+        listener = bind(host, port)
+        service, token = build(home, follow, follow_token, peer or [], passphrase_file, logical=logical_clock)
+        address = f"http://{host}:{listener.getsockname()[1]}"
+        out.print(f"{service.role} at {address}, head {service.chain.head.number}", highlight=False)
+        serve(service, token, listener)
+
+
+def build(
+    home: Path, follow: str | None, follow_token: str, peers: list[str], passphrase_file: Path | None, *, logical: bool
+) -> tuple[Any, str]:
+    """Put a node together from its folder; return service and token."""
+    from node.chain import Chain
+    from node.clock import LogicalClock, SystemClock
+    from node.follower import Follower
+    from node.home import Home
+    from node.pool import Pool
+    from node.remote import RemoteNode
+    from node.rules import MAX_DRIFT
+    from node.sealer import Sealer, SealerKeys
+    from node.service import NodeService
+    from node.store import RocksStore
+
+    folder = Home(home)
+    genesis = folder.genesis()
+    if logical and not genesis.demo:
+        raise LedgerError("A logical clock is for demo chains.", hint="Start without --logical-clock.")
+    token = folder.token()
+    stored = folder.passphrase_file if folder.passphrase_file.exists() and passphrase_file is None else passphrase_file
+    word = passphrase(stored)
+    names = ("follower",) if follow else ("sealer", "relayer", "stop-relayer")
+    keys = [folder.signer(name, word) for name in names]
+    chain = Chain(RocksStore(folder.store), genesis)
+    clock = LogicalClock(max(genesis.timestamp, chain.head.timestamp)) if logical else SystemClock()
+    drift = 1 << 40 if genesis.demo else MAX_DRIFT
+    if follow:
+        upstream = RemoteNode(follow, follow_token)
+        return NodeService(chain, follower=Follower(chain, keys[0], clock, drift), upstream=upstream), token
+    for url in peers:
+        Follower(chain, None, clock, drift).sync(RemoteNode(url, follow_token))
+    service = NodeService(chain, sealer=Sealer(chain, SealerKeys(*keys), clock, Pool(chain.store)))
+    service.check_not_below_countersigned()
+    return service, token
+
+
+def serve(service: Any, token: str, listener: socket.socket) -> None:
+    """Serve the RPC until a signal comes."""
+    import uvicorn
+
+    from node.rpc.app import create_app
+
+    config = uvicorn.Config(create_app(service, token), log_level="warning", access_log=False)
+    service.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        service.stop()
+        service.chain.store.close()
