@@ -39,7 +39,7 @@ check: setup ## lint, types, imports, bytecode, documents
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m contracts.build --check
-	$(BIN)/python -m docs.protocol --check
+	$(BIN)/python -m ledger.chain.protocol --check
 
 bench: setup ## entries per second, as a table and bench.json
 	@$(BIN)/python -m benchmarks
@@ -48,7 +48,7 @@ contracts: setup ## compile the contracts and write their artefact
 	$(BIN)/python -m contracts.build
 
 docs: setup ## write the documents that are made from tables
-	$(BIN)/python -m docs.protocol
+	$(BIN)/python -m ledger.chain.protocol
 
 lock: ## write requirements/*.txt anew (needs uv)
 	$(LOCK) --output-file requirements/runtime.txt

@@ -45,7 +45,8 @@ def geth_block(document: Mapping[str, Any]) -> ExecutedBlock:
     Raises:
         WrongField: a header field is not what this chain fixes.
     """
-    fixed = {"gasLimit": GAS_LIMIT, "difficulty": 0, "nonce": 0, "baseFeePerGas": 0, "coinbase": _number(COINBASE.hex())}
+    coinbase = int.from_bytes(COINBASE, "big")
+    fixed = {"gasLimit": GAS_LIMIT, "difficulty": 0, "nonce": 0, "baseFeePerGas": 0, "coinbase": coinbase}
     for name, wanted in fixed.items():
         found = _number(document.get(name, "0x0"))
         if found != wanted:

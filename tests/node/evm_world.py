@@ -34,7 +34,7 @@ event Noted:
     text: Bytes[64]
 
 interface Self:
-    def note(slot: uint256, value: uint256, text: Bytes[64]): nonpayable
+    def note(slot: uint256, word: uint256, text: Bytes[64]): nonpayable
 
 LABEL: immutable(uint256)
 words: public(HashMap[uint256, uint256])
@@ -54,9 +54,9 @@ def label() -> uint256:
     return LABEL
 
 @external
-def note(slot: uint256, value: uint256, text: Bytes[64]):
-    assert value != 13, "note: unlucky"
-    self.words[slot] = value
+def note(slot: uint256, word: uint256, text: Bytes[64]):
+    assert word != 13, "note: unlucky"
+    self.words[slot] = word
     self.count += 1
     self.seen += 1
     assert self.seen < 3, "note: transient words outlive a transaction"
