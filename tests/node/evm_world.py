@@ -25,7 +25,7 @@ ACCOUNTS: Final = {name: Account.from_key(keccak(b"evm world " + name.encode()))
 ADDRESSES: Final = {name: bytes.fromhex(account.address[2:]) for name, account in ACCOUNTS.items()}
 WEI: Final = 10**18
 
-SOURCE: Final = '''
+SOURCE: Final = """
 # pragma version 0.4.3
 # pragma evm-version cancun
 event Noted:
@@ -106,7 +106,7 @@ def around() -> (uint256, uint256, address, uint256, uint256, bytes32, uint256):
 @payable
 def take():
     pass
-'''
+"""
 
 
 @cache
