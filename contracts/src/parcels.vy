@@ -39,6 +39,9 @@ M48: constant(uint256) = 2**48 - 1
 M128: constant(uint256) = 2**128 - 1
 M160: constant(uint256) = 2**160 - 1
 M232: constant(uint256) = 2**232 - 1
+# rows whose entries do more than set bits; words that the completing entry may still decide
+HAS_CODE: constant(uint256) = table.G_NAMES | table.G_OPENING | table.G_SPECIAL
+UNDECIDED: constant(uint256) = table.B_CARRIED_IN | table.B_OBSERVED | table.B_CLEARED
 ABSENT: constant(uint256) = 2**40
 MAX_ENTRY: constant(uint256) = 96 + 32 * (1 + 4 * 8)
 HALF_N: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
@@ -75,7 +78,7 @@ def __init__():
 # ------------------------------------------------------------------------------------------------- identifiers
 @internal
 @view
-def _id(kind: uint256, opener: uint256, digest: uint256) -> uint256:
+def _id(kind: uint256, opener: uint256, digest: bytes32) -> uint256:
     """
     @notice Id of a subject: only its opener can open it, so nobody can squat it.
     """
@@ -104,36 +107,31 @@ def _class_findings(goods_class: uint256, hour: uint256, quantity: uint256) -> (
 
 @internal
 @view
-def _order(entry: Bytes[MAX_ENTRY], at: uint256, id: uint256, opener: uint256, group: uint256, late: bool) -> (
-    uint256, uint256, uint256
-):
+def _order(
+    oid: uint256, o: uint256, commitment: bytes32, id: uint256, opener: uint256, group: uint256
+) -> (uint256, uint256, uint256):
     """
-    @notice Matches one presented order (id, goods word, rest digest, salt) with the one its seller opened.
-    @param late Whether an order that is not bound yet comes too late unless it is older than the filing
+    @notice Matches one presented order with the one its seller opened.
+    @param o Word of the order
+    @param commitment Hash of the goods word, rest digest and salt that were presented
     @return Rejection or 0, findings, and the order's word to write, 0 where it is bound already
     """
-    oid: uint256 = extract32(entry, at, output_type=uint256)
-    o: uint256 = self.words[oid]
     if o & table.B_ORDER == 0:
         return table.C_ORDER_NOT_OPEN, 0, 0
     seller: uint256 = (o >> 72) & M24
-    findings: uint256 = 0
     bound: uint256 = 0
-    if o & table.B_CONSUMED != 0:
-        if o >> 96 != id & M160:
-            return table.C_ORDER_NOT_OPEN, 0, 0
-    else:
+    if o & table.B_CONSUMED == 0:
         if (o >> 32) & M24 != opener:
             return table.C_ORDER_NOT_HANDED, 0, 0
         bound = (o & (M24 << 32 | M24 << 72)) | table.B_ORDER | table.B_CONSUMED | (id & M160) << 96
+    elif o >> 96 != id & M160:
+        return table.C_ORDER_NOT_OPEN, 0, 0
     word: uint256 = members.orgs[seller]
     if word & M24 == group:
         return table.C_ORDER_SAME_GROUP, 0, 0
+    findings: uint256 = 0
     if (word >> 32) & 255 != 1:
         findings = table.F_WATCHED_PARTY
-    if late and bound != 0:
-        findings |= table.F_LATE_ORDER
-    commitment: uint256 = convert(keccak256(concat(ORDER_TAG, slice(entry, unsafe_add(at, 32), 96))), uint256)
     if self._id(table.K_ORDER_OPENED, seller, commitment) != oid:
         findings |= table.F_FACTS_MISMATCH
     return 0, findings, bound
@@ -150,6 +148,7 @@ def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, t: 
     hour: uint256 = first // 3600
     opener: uint256 = (st >> 72) & M24
     group: uint256 = members.orgs[opener] & M24
+    oids: uint256[8] = empty(uint256[8])
     bindings: uint256[8] = empty(uint256[8])
     classes: uint256[8] = empty(uint256[8])
     quantities: uint256[8] = empty(uint256[8])
@@ -163,14 +162,21 @@ def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, t: 
                 box.code = table.C_ORDERS_UNSORTED
                 return box
             last = oid
+            at = unsafe_add(at, 32)
+            o: uint256 = self.words[oid]
+            commitment: bytes32 = keccak256(concat(ORDER_TAG, slice(entry, at, 96)))
             found: uint256 = 0
-            box.code, found, bindings[i] = self._order(entry, at, id, opener, group, self._comes_late(st, oid, t))
+            binding: uint256 = 0
+            box.code, found, binding = self._order(oid, o, commitment, id, opener, group)
             if box.code != 0:
                 return box
-            if bindings[i] == 0:
-                box.bound = unsafe_add(box.bound, 1)
             box.findings |= found
-            at = unsafe_add(at, 32)
+            if binding == 0:
+                box.bound = unsafe_add(box.bound, 1)
+            elif (st >> 64) & 255 != 0 and self._comes_late(st, o, t):
+                box.findings |= table.F_LATE_ORDER
+            oids[i] = oid
+            bindings[i] = binding
         goods: uint256 = extract32(entry, at, output_type=uint256)
         at = unsafe_add(at, 96)
         rate: uint256 = rulebook._rate((goods >> 40) & 65535, first)
@@ -178,18 +184,20 @@ def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, t: 
             box.findings |= table.F_RULE_UNKNOWN
         value: uint256 = unsafe_mul(goods & M40, rate)
         box.value = unsafe_add(box.value, value)
-        classes[i] = (goods >> 56) & 65535
-        quantities[i] = (goods >> 72) & M24
+        goods_class: uint256 = (goods >> 56) & 65535
+        quantity: uint256 = (goods >> 72) & M24
         if i == 0 or value > dearest:
             dearest = value
-            box.goods_class = classes[i]
-        quantity: uint256 = quantities[i]
-        for k: uint256 in range(i, bound=8):     # personal-use quantities are summed over the box
-            if classes[k] == classes[i]:
-                quantity = unsafe_add(quantity, quantities[k])
+            box.goods_class = goods_class
+        if orders > 1:                           # personal-use quantities are summed over the box
+            classes[i] = goods_class
+            quantities[i] = quantity
+            for k: uint256 in range(i, bound=8):
+                if classes[k] == goods_class:
+                    quantity = unsafe_add(quantity, quantities[k])
         findings: uint256 = 0
         excluded: uint256 = 0
-        findings, excluded = self._class_findings(classes[i], hour, quantity)
+        findings, excluded = self._class_findings(goods_class, hour, quantity)
         box.findings |= findings
         box.excluded |= excluded
         box.company |= (goods >> 104) & 255
@@ -198,32 +206,24 @@ def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, t: 
     if box.bound != (st >> 196) & 15:
         box.code = table.C_ORDER_DROPPED
         return box
-    self._bind(entry, orders, bindings)
+    for i: uint256 in range(orders, bound=8):
+        if bindings[i] != 0:
+            self.words[oids[i]] = bindings[i]
     return box
 
 
 @internal
 @view
-def _comes_late(st: uint256, oid: uint256, t: uint256) -> bool:
+def _comes_late(st: uint256, o: uint256, t: uint256) -> bool:
     """
     @notice An order that a correction adds counts as made before the filing only if it was claimed before the
             first filing, stands on chain long enough, and the parcel is not carried in.
     """
-    if (st >> 64) & 255 == 0:
-        return False
-    o: uint256 = self.words[oid]
     return (
         st & table.B_CARRIED_IN != 0
         or (o >> 128) & M34 >= (st >> 128) & M34
         or unsafe_add((o >> 162) & M34, table.LATE_ORDER_LEAD) > t
     )
-
-
-@internal
-def _bind(entry: Bytes[MAX_ENTRY], orders: uint256, bindings: uint256[8]):
-    for i: uint256 in range(orders, bound=8):
-        if bindings[i] != 0:
-            self.words[extract32(entry, unsafe_add(128, unsafe_mul(i, 128)), output_type=uint256)] = bindings[i]
 
 
 # ------------------------------------------------------------------------------------------------------ filings
@@ -275,11 +275,10 @@ def _is_late(claimed: uint256, t: uint256) -> bool:
 
 @internal
 @view
-def _is_target(word: uint256, t: uint256) -> bool:
+def _is_target(word: uint256, office: uint256, t: uint256) -> bool:
     """
     @notice Whether the office of a parcel that is filed and carried in picked its class, origin or courier.
     """
-    office: uint256 = (word >> 96) & 255
     if rulebook.overlays[office << 40] < t:
         return False
     return (
@@ -295,8 +294,6 @@ def _sellers_target(entry: Bytes[MAX_ENTRY], orders: uint256, office: uint256, t
     """
     @dev The parcel's word has no room for its sellers, so their targets are judged when it is filed.
     """
-    if rulebook.overlays[office << 40] < t:
-        return False
     for i: uint256 in range(orders, bound=8):
         oid: uint256 = extract32(entry, unsafe_add(128, unsafe_mul(i, 128)), output_type=uint256)
         if rulebook._targeted(office, rulebook.BY_SELLER, (self.words[oid] >> 72) & M24, t):
@@ -306,35 +303,37 @@ def _sellers_target(entry: Bytes[MAX_ENTRY], orders: uint256, office: uint256, t
 
 @internal
 @view
-def _opening(entry: Bytes[MAX_ENTRY], org: uint256, roles: uint256, t: uint256) -> (uint256, uint256):
+def _opening(
+    id: uint256, meta: uint256, digest: bytes32, org: uint256, roles: uint256, t: uint256
+) -> (uint256, uint256):
     """
     @notice Opens the parcel with its first filing: in the signer's own name, or a broker's for a courier that let it.
     @return Rejection or 0, and the parcel's fresh word
     """
-    opener: uint256 = (extract32(entry, 32, output_type=uint256) >> 56) & M24
+    opener: uint256 = (meta >> 56) & M24
     if opener == 0 or opener == org:
         opener = org
         if roles & table.R_COURIER == 0:
             return table.C_ROLE, 0
     elif (members.masks[opener << 24 | org] >> table.K_FILED) & 1 == 0:
         return table.C_NOT_YOURS, 0
-    digest: uint256 = extract32(entry, 64, output_type=uint256)
-    if self._id(table.K_FILED, opener, digest) != extract32(entry, 0, output_type=uint256):
+    if self._id(table.K_FILED, opener, digest) != id:
         return table.C_BAD_ID, 0
     return 0, table.B_PARCEL | table.B_FILED | opener << 72 | t << 128
 
 
 @internal
-def _file(entry: Bytes[MAX_ENTRY], before: uint256, org: uint256, roles: uint256, t: uint256) -> (uint256, uint256):
+def _file(
+    entry: Bytes[MAX_ENTRY], id: uint256, meta: uint256, before: uint256, org: uint256, roles: uint256, t: uint256
+) -> (uint256, uint256):
     """
     @notice Takes a filing (`before` is 0) or a correction and recomputes what comes from facts and match.
     @return Rejection or 0, and the parcel's new word
     """
     code: uint256 = 0
     st: uint256 = before
-    meta: uint256 = extract32(entry, 32, output_type=uint256)
     if before == 0:
-        code, st = self._opening(entry, org, roles, t)
+        code, st = self._opening(id, meta, extract32(entry, 64), org, roles, t)
         if code != 0:
             return code, 0
     generation: uint256 = (st >> 64) & 255
@@ -345,7 +344,6 @@ def _file(entry: Bytes[MAX_ENTRY], before: uint256, org: uint256, roles: uint256
     if master > self.master_count:
         return table.C_MASTER_UNKNOWN, 0
     orders: uint256 = ((meta >> 48) & 127) >> 2
-    id: uint256 = extract32(entry, 0, output_type=uint256)
     box: Box = self._box(entry, orders, id, st, t)
     if box.code != 0:
         return box.code, 0
@@ -365,13 +363,13 @@ def _file(entry: Bytes[MAX_ENTRY], before: uint256, org: uint256, roles: uint256
             findings |= table.F_CORRECTED_AFTER_ARRIVAL
         elif self.words[self.masters[(st >> 200) & M24]] & table.B_ARRIVED != 0:
             findings |= table.F_CORRECTED_AFTER_ARRIVAL
-    if self._sellers_target(entry, orders, office, t):
+    if rulebook.overlays[office << 40] >= t and self._sellers_target(entry, orders, office, t):
         findings |= table.F_OFFICE_TARGET
     # opener, holds, inspections, stops and both times stay
     word: uint256 = (st & (table.KEPT | M24 << 72 | 2**24 - 1 << 104 | M34 << 128 | M34 << 162)) | status | findings
     word |= unsafe_add(generation, 1) << 64 | office << 96 | orders << 196 | master << 200
     word |= box.goods_class << 224 | ((w >> 16) & 65535) << 240
-    if word & table.B_CARRIED_IN != 0 and self._is_target(word, t):
+    if word & table.B_CARRIED_IN != 0 and self._is_target(word, office, t):
         word |= table.F_OFFICE_TARGET
     self.words[id] = word
     self.filings[id] = convert(keccak256(concat(FILING_TAG, convert(generation, bytes32), entry)), uint256) & M160
@@ -383,11 +381,13 @@ def _file(entry: Bytes[MAX_ENTRY], before: uint256, org: uint256, roles: uint256
 @view
 def _carry_in(st: uint256, claimed: uint256, office: uint256, t: uint256) -> uint256:
     new: uint256 = st | table.B_CARRIED_IN | t << 162
-    if office != 0:
+    at: uint256 = (st >> 96) & 255
+    if office != 0 and office != at:
+        at = office
         new = (new & ~(255 << 96)) | office << 96
     if self._is_late(claimed, t):
         new |= table.F_LATE
-    if st & table.B_FILED != 0 and self._is_target(new, t):
+    if self._is_target(new, at, t):
         new |= table.F_OFFICE_TARGET
     return new
 
@@ -459,15 +459,13 @@ def _observe(st: uint256, meta: uint256, g: uint256, t: uint256) -> (uint256, ui
 
 @internal
 def _special(
-    kind: uint256, id: uint256, st: uint256, meta: uint256, sets: uint256, office: uint256, inner: uint256, t: uint256
+    kind: uint256, id: uint256, st: uint256, meta: uint256, sets: uint256, inner: uint256, t: uint256
 ) -> (uint256, uint256):
     """
-    @notice Kinds that do more than set their bits, filings apart.
+    @notice Kinds that do more than set their bits, filings and carry-ins apart.
     @param inner Guard word of the kind that an OBSERVED entry reports
     @return Rejection or 0, and the new word
     """
-    if kind == table.K_CARRIED_IN:
-        return 0, self._carry_in(st, (meta >> 8) & M40, office, t)
     if kind == table.K_DECIDED_CLEAR or kind == table.K_DECIDED_REFUSE:
         return self._decide(id, st, meta, sets)
     if kind == table.K_IDENTITY_STOPPED:
@@ -487,7 +485,7 @@ def _special(
 
 
 @internal
-def _open(kind: uint256, id: uint256, digest: uint256, meta: uint256, sets: uint256, org: uint256, office: uint256,
+def _open(kind: uint256, id: uint256, digest: bytes32, meta: uint256, sets: uint256, org: uint256, office: uint256,
           roles: uint256, t: uint256) -> (uint256, uint256):
     """
     @notice Opens an order, a master or an observed parcel.
@@ -547,6 +545,7 @@ def _why(x: uint256, g: uint256, kind: uint256, lane: uint256) -> uint256:
     @notice The code of a guard that failed; looked for only then.
     """
     if (x >> 126) & 1 != 0:
+        assert (g >> 192) & 255 != table.NO_WORDS_FIT, "batch: kind"
         stop: bool = kind == table.K_IDENTITY_STOPPED or kind == table.K_HELD or kind == table.K_RECALLED
         return table.C_WRONG_LANE if stop == (lane != 0) else table.C_ROLE
     if x >> 127 != 0:
@@ -625,12 +624,10 @@ def submit(
         kind: uint256 = meta & 255
         assert kind < 32, "batch: kind"
         g: uint256 = guards[kind]
-        extra: uint256 = (meta >> 48) & 127
-        j = unsafe_add(at, unsafe_add(96, extra << 5))
-        assert j <= size, "batch: size"
-        if extra != (g >> 192) & 255:
-            assert (g >> 192) & 255 == table.FILING_WORDS, "batch: shape"
-            assert extra == 2 or (extra & 3 == 1 and extra > 1 and extra <= 33), "batch: shape"
+        j = unsafe_add(at, unsafe_add(96, (meta >> 43) & 4064))
+        if (meta >> 48 ^ g >> 192) & 255 != 0:   # other extra words than the row says
+            extra: uint256 = (meta >> 48) & 255
+            assert g & table.G_FILING != 0 and extra & 3 == 1 and extra > 1 and extra <= 33, "batch: shape"
         st: uint256 = self.words[id]
         x: uint256 = (
             ((st ^ me ^ (g >> 128)) & g & M128)
@@ -643,34 +640,35 @@ def submit(
                 continue
         code: uint256 = 0
         new: uint256 = st | ((g >> 160) & M32)
-        if g & table.G_NAMES != 0:
-            if self.filings[id] != meta >> 96:
-                code = table.C_STALE_FILING
-            elif kind == table.K_SCREENED_REFERRED:
-                new |= table.F_SCREENING_REFERRED
-        elif g & table.G_OPENING != 0:
-            code, new = self._open(
-                kind, id, extract32(entries, unsafe_add(at, 64), output_type=uint256), meta, new, org, office, roles, t
-            )
-        elif kind == table.K_FILED or kind == table.K_CORRECTED:
-            code, new = self._file(
-                convert(slice(entries, at, unsafe_sub(j, at)), Bytes[MAX_ENTRY]), st, org, roles, t
-            )
-        elif g & table.G_SPECIAL != 0:
-            inner: uint256 = guards[min((meta >> 56) & 255, 31)]
-            code, new = self._special(kind, id, st, meta, (g >> 160) & M32, office, inner, t)
-        if code != 0:
-            outcomes.append(i << 8 | code)
-            continue
-        if new & (table.B_CARRIED_IN | table.B_OBSERVED) == table.B_CARRIED_IN:
+        if g & HAS_CODE != 0:
+            if g & table.G_NAMES != 0:
+                if self.filings[id] != meta >> 96:
+                    code = table.C_STALE_FILING
+                elif kind == table.K_SCREENED_REFERRED:
+                    new |= table.F_SCREENING_REFERRED
+            elif kind == table.K_CARRIED_IN:
+                new = self._carry_in(st, (meta >> 8) & M40, office, t)
+            elif g & table.G_FILING != 0:
+                code, new = self._file(
+                    convert(slice(entries, at, unsafe_sub(j, at)), Bytes[MAX_ENTRY]), id, meta, st, org, roles, t
+                )
+            elif g & table.G_OPENING != 0:
+                code, new = self._open(kind, id, extract32(entries, unsafe_add(at, 64)), meta, new, org, office, roles, t)
+                if kind == table.K_MASTER_OPENED and code == 0:
+                    outcomes.append(((new >> 32) & M24) << 32 | i << 8 | table.C_MASTER_HANDLE)
+            else:
+                inner: uint256 = guards[min((meta >> 56) & 255, 31)]
+                code, new = self._special(kind, id, st, meta, (g >> 160) & M32, inner, t)
+                if kind == table.K_HELD and code == 0:
+                    outcomes.append(unsafe_sub((new >> 112) & 15, 1) << 32 | i << 8 | table.C_HOLD_NUMBER)
+            if code != 0:
+                outcomes.append(i << 8 | code)
+                continue
+        if new & UNDECIDED == table.B_CARRIED_IN:
             judged: uint256 = self._complete(new)
             if judged != new:
                 outcomes.append(i << 8 | (table.C_CLEARED if judged & table.B_CLEARED != 0 else table.C_REFERRED))
                 new = judged
-        if kind == table.K_MASTER_OPENED:
-            outcomes.append(((new >> 32) & M24) << 32 | i << 8 | table.C_MASTER_HANDLE)
-        elif kind == table.K_HELD:
-            outcomes.append(unsafe_sub((new >> 112) & 15, 1) << 32 | i << 8 | table.C_HOLD_NUMBER)
         self.words[id] = new
     assert j == size, "batch: size"
     log Recorded(key=key, place=place, outcomes=outcomes)

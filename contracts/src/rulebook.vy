@@ -101,9 +101,13 @@ def _dispatch(country: uint256, mode: uint256, hour: uint256) -> uint256:
     @dev A country without a row of its own has that of country 0.
     """
     row: uint256 = DISPATCH_ROW | country << 8 | mode
-    if self.rows[row << 2] == 0:
+    slot: uint256 = self.rows[row << 2]
+    if slot == 0:
         row = DISPATCH_ROW | mode
-    return self._value(row, hour)
+        slot = self.rows[row << 2]
+    if slot & M24 > hour or slot == 0:
+        return self._older(row, hour)
+    return (slot >> 24) & M40
 
 
 @internal

@@ -12,11 +12,12 @@ from typing import Final, Protocol
 
 from ledger.commitments import LedgerDomain, word
 from ledger.domain.errors import LedgerError
-from ledger.domain.kinds import FILING_WORDS, KINDS, KindNumber
+from ledger.domain.kinds import FILING_WORDS, KINDS, Flag, KindNumber
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, MAX_LANE, MAX_ORDERS, TRACE_LANE
 from ledger.domain.words import DETAIL, HEADER
 
 ENTRY_BYTES: Final = 96
+ASSIGNED: Final = {int(number): row for number, row in KINDS.items() if number is not KindNumber.TRACED}
 MAX_SEQ: Final = (1 << 64) - 1
 
 
@@ -97,6 +98,8 @@ def pack(entries: Iterable[Entry]) -> bytes:
 
 def _entry_at(data: bytes, at: int) -> Entry:
     header = int.from_bytes(data[at + 32 : at + 64], "big")
+    if HEADER["spare"].get(header):
+        raise BatchFault("the spare bit of an entry's header is set", hint="Leave bit 55 of the header zero.")
     end = at + ENTRY_BYTES + 32 * HEADER["extra"].get(header)
     if end > len(data):
         raise BatchFault("an entry names more words than the batch holds", hint="Check the packing of the last entry.")
@@ -112,13 +115,12 @@ def _entry_at(data: bytes, at: int) -> Entry:
 
 
 def _check_words(entry: Entry) -> None:
-    row = KINDS.get(KindNumber(entry.kind)) if entry.kind in KindNumber._value2member_map_ else None
+    row = ASSIGNED.get(entry.kind)
     count = len(entry.extra)
-    if row is None or row.number is KindNumber.TRACED:
-        if entry.kind >= 32 or count:
-            raise BatchFault(f"kind {entry.kind} is not assigned", hint="See the table of kinds in docs/protocol.md.")
-    elif row.extra == FILING_WORDS:
-        if count != 2 and (count % 4 != 1 or not 5 <= count <= 1 + 4 * MAX_ORDERS):
+    if row is None:
+        raise BatchFault(f"kind {entry.kind} is not assigned", hint="See the table of kinds in docs/protocol.md.")
+    if Flag.FILING in row.flags:
+        if count != FILING_WORDS and (count % 4 != 1 or not 5 <= count <= 1 + 4 * MAX_ORDERS):
             raise BatchFault(
                 f"a filing has 2 extra words, or 1 and 4 for each of at most {MAX_ORDERS} orders; this one has {count}",
                 hint="Present transport word and, for each order, id, goods word, rest digest and salt.",

@@ -5,10 +5,11 @@ Calldata and the one log of each batch suffice to rebuild every decision; this i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.chain.batch import Batch, Entry
+from ledger.chain.batch import Batch, BatchFault, Entry
 from ledger.chain.calls import Outcome, read_recorded, read_submit
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Effect, Rejection
@@ -49,11 +50,22 @@ class IncludedBatch:
     outcomes: tuple[Outcome, ...]
 
     def entries(self) -> Iterator[IncludedEntry]:
-        """Yield the entries with what they came to; in a trace lane all are merely recorded."""
+        """Yield the entries with what they came to.
+
+        In a trace lane all are merely recorded; the contract does not look inside, so malformed ones are no traces.
+        """
+        if self.batch.is_trace:
+            yield from self._traces()
+            return
         rejected = {o.index: o.code for o in self.outcomes if isinstance(o.code, Rejection)}
         for index, entry in enumerate(self.batch.unpacked()):
             effects = tuple(o for o in self.outcomes if o.index == index and isinstance(o.code, Effect))
             yield IncludedEntry(index, entry, rejected.get(index), effects)
+
+    def _traces(self) -> Iterator[IncludedEntry]:
+        with contextlib.suppress(BatchFault):
+            for index, entry in enumerate(self.batch.unpacked()):
+                yield IncludedEntry(index, entry, None, ())
 
 
 def read_batch(

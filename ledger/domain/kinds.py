@@ -96,11 +96,13 @@ class Flag(IntFlag):
     """Has code of its own in the contract."""
     OBSERVABLE = 1 << 5
     """May stand inside an OBSERVED entry."""
+    FILING = 1 << 6
+    """Carries the words of a filing: transport word and goods word, or transport word and four for each order."""
 
 
 NO_FLAGS: Final = Flag(0)
-FILING_WORDS: Final = 255
-"""Marks the kinds whose extra words are those of a filing: 2, or 1 + 4 for each order."""
+FILING_WORDS: Final = 2
+"""Extra words of a filing without order; with orders it has 1 + 4 for each (flag FILING)."""
 NO_WORDS_FIT: Final = 254
 """Marks unassigned rows: no header can name so many extra words, so they are a fault of shape."""
 
@@ -118,7 +120,7 @@ class Kind:
     writer: Writer = Writer.ANY
     flags: Flag = NO_FLAGS
     extra: int = 0
-    """Extra words after the three of the header, or FILING_WORDS."""
+    """Extra words after the three of the header; with the flag FILING there may be more."""
 
     @property
     def name(self) -> str:
@@ -154,7 +156,7 @@ _ROWS: Final = (
         _NO,
         _S.FILED | _S.OBSERVED,
         _S.PARCEL | _S.FILED,
-        flags=Flag.SPECIAL | Flag.OBSERVABLE,
+        flags=Flag.SPECIAL | Flag.OBSERVABLE | Flag.FILING,
         extra=FILING_WORDS,
     ),
     Kind(
@@ -165,7 +167,7 @@ _ROWS: Final = (
         _S.CLEARED | _S.REFUSED | _S.RELEASED | _S.OBSERVED,
         _NO,
         Writer.OPENER,
-        Flag.SPECIAL,
+        Flag.SPECIAL | Flag.FILING,
         FILING_WORDS,
     ),
     Kind(

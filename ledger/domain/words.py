@@ -41,6 +41,7 @@ HEADER: Final = {
     "kind": Field(0, 8, "kind number"),
     "claimed": Field(8, 40, "claimed time, seconds UTC"),
     "extra": Field(48, 7, "extra words that follow the three of the header"),
+    "spare": Field(55, 1, "zero"),
     "detail": Field(56, 40, "fields of the kind, see DETAIL"),
     "names": Field(96, 160, "filing named by results and decisions: low 160 bits of its digest"),
 }
