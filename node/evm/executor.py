@@ -169,4 +169,4 @@ def _compare(header: Header, expected: Header, names: Iterable[str]) -> None:
     for name in names:
         found, wanted = getattr(header, name), getattr(expected, name)
         if found != wanted:
-            raise WrongField(header.number, name, found, wanted)
+            raise WrongField(expected.number, name, found, wanted)
