@@ -1,0 +1,1 @@
+"""UNI-PASS open API: reads cargo progress answers (API001). May import `ledger.domain`. Start with `progress.py`."""
