@@ -98,6 +98,8 @@ def chain(
 
             with progress("audit", quiet=as_json) as bar:
                 report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+            if second:
+                second.finish()
         finally:
             if second:
                 second.close()
