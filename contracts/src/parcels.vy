@@ -317,6 +317,8 @@ def _opening(
             return table.C_ROLE, 0
     elif (members.masks[opener << 24 | org] >> table.K_FILED) & 1 == 0:
         return table.C_NOT_YOURS, 0
+    elif (members.orgs[opener] >> 40) & table.R_COURIER == 0:
+        return table.C_ROLE, 0
     if self._id(table.K_FILED, opener, digest) != id:
         return table.C_BAD_ID, 0
     return 0, table.B_PARCEL | table.B_FILED | opener << 72 | t << 128

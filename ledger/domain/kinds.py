@@ -154,7 +154,7 @@ _ROWS: Final = (
         "통관목록 제출 · 수입신고",
         _FILERS,
         _NO,
-        _S.FILED | _S.OBSERVED,
+        _S.FILED | _S.OBSERVED | _S.ORDER | _S.MASTER,
         _S.PARCEL | _S.FILED,
         flags=Flag.SPECIAL | Flag.OBSERVABLE | Flag.FILING,
         extra=FILING_WORDS,
