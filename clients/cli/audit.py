@@ -112,3 +112,95 @@ def chain(
             findings += check_heads(index, bytes.fromhex(report.subject["genesis"][2:]), load_heads(heads))
         subject = dict(report.subject) | ({"second_evm": second.name} if second else {})
         finish(Report("chain", subject, tuple(findings)), as_json=as_json, signer=signer)
+
+
+@app.command()
+def parcel(
+    number: Annotated[str, typer.Argument(metavar="ID", help="Id of the parcel, 0x and 64 digits.")],
+    rpc: Rpc = None,
+    home: Home = None,
+    genesis: GenesisFile = None,
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """Say who signed what of a parcel, with key validity then, times claimed and received, and the rule rows used."""
+    from clients.cli.session import read_id
+    from node.audit.chain import audit_chain
+    from node.audit.members import MemberHistory
+    from node.audit.parcel import ParcelHistory
+    from node.audit.report import Report
+
+    with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
+        members = MemberHistory(file)
+        history = ParcelHistory(read_id(number), members)
+
+        def seen(executed: Any) -> None:
+            history.add(executed)
+            members.add(executed)
+
+        with progress("audit", quiet=as_json) as bar:
+            report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+        if not history.events:
+            raise LedgerError("The chain says nothing of this parcel.", hint="Check the id and the chain.")
+        subject = dict(report.subject) | {"parcel": number, "events": history.ordered(), "rules": history.rules}
+        if not as_json:
+            show_parcel(history)
+            subject = dict(report.subject) | {"parcel": number}
+        finish(Report("parcel", subject, report.findings), as_json=as_json)
+
+
+def show_parcel(history: Any) -> None:
+    """Print a parcel's story."""
+    table = Table(title="Who signed what", title_justify="left")
+    for column in ("block", "kind", "outcome", "signed by", "key then", "claimed", "received", "block time"):
+        table.add_column(column, overflow="fold")
+    for event in history.ordered():
+        outcome = " ".join([event["outcome"], *event["effects"]])
+        times = [event[name].replace("+00:00", "Z") for name in ("claimed", "received", "block_time")]
+        table.add_row(str(event["block"]), event["kind"], outcome, event["name"], event["key_then"], *times)
+    out.print(table)
+    if history.rules:
+        listed = Table(title=f"Rules in force at {history.rules['at']}", title_justify="left")
+        listed.add_column("row")
+        listed.add_column("value", justify="right")
+        for name, row in history.rules["rows"].items():
+            listed.add_row(name, "none" if row["value"] is None else hex(row["value"]))
+        for currency, rate in history.rules["rates"].items():
+            listed.add_row(f"rate {currency}, week {history.rules['week']}", str(rate))
+        out.print(listed)
+
+
+@app.command()
+def roles(
+    at: Annotated[int | None, typer.Option(min=0, help="Block; the head unless told.")] = None,
+    rpc: Rpc = None,
+    home: Home = None,
+    genesis: GenesisFile = None,
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """Say who could do what at a block."""
+    from itertools import takewhile
+
+    from node.audit.chain import audit_chain
+    from node.audit.members import MemberHistory
+    from node.audit.report import Report
+
+    with errors(), source(rpc, token, home, genesis) as (file, blocks, _):
+        members = MemberHistory(file)
+        until = takewhile(lambda raw: at is None or raw.height <= at, blocks)
+        with progress("audit", quiet=as_json) as bar:
+            report = audit_chain(file, until, progress=bar, seen=members.add)
+        listed = list(members.describe())
+        if not as_json:
+            table = Table(title=f"Who could do what at block {report.subject['height']}", title_justify="left")
+            for column in ("org", "name", "roles", "standing", "key", "key state"):
+                table.add_column(column, overflow="fold")
+            for each in listed:
+                state = "suspended" if each["key_suspended"] else "in use"
+                table.add_row(
+                    str(each["org"]), each["name"], " ".join(each["roles"]), each["standing"], each["key"], state
+                )
+            out.print(table)
+        subject = dict(report.subject) | ({"members": listed} if as_json else {})
+        finish(Report("roles", subject, report.findings), as_json=as_json)

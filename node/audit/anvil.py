@@ -1,8 +1,8 @@
 """The second EVM of the audit: anvil (revm, Rust), fed the same transactions block by block.
 
 It must give the same transaction and receipt roots as py-evm in every block, and the same state root at the head. anvil
-1.7.1 keeps words of storage that are zero in its tries, so its state root is computed from its dump without them. It is
-installed by `make anvil`, or named by CLEARANCE_ANVIL.
+1.7.1 keeps words of storage that are zero, and accounts that were only called, so the state root is computed from its
+dump without them. It is installed by `make anvil`, or named by CLEARANCE_ANVIL.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class SecondEvm:
                         batch[keccak(bytes.fromhex(slot[2:]))] = rlp.encode(int(word, 16))
             code = keccak(bytes.fromhex(account["code"][2:]))
             fields = [account["nonce"], int(account["balance"], 16), storage.root_hash, code]
+            if fields == [0, 0, storage.root_hash, keccak(b"")]:
+                continue  # an account that was only called, a precompile for one (EIP-161)
             state[keccak(bytes.fromhex(address[2:]))] = rlp.encode(fields)
         root: bytes = state.root_hash
         return root
