@@ -122,15 +122,23 @@ def correct(model: LedgerModel, parcel: Parcel, entry: Entry, t: int) -> Rejecti
         order = model.subjects[number]
         if isinstance(order, Order):
             order.parcel = entry.subject
-    is_correction = parcel.generation > 0
     _judge_goods(model, parcel, filing)
     _judge_track(model, parcel, filing)
     if filing.more:
         filing.findings.add(Finding.MANY_ORDERS)
     if model.rules.is_late(entry.claimed, t):
         filing.findings.add(Finding.LATE)
-    if is_correction and _has_arrived(model, parcel):
+    if parcel.generation and _has_arrived(model, parcel):
         filing.findings.add(Finding.CORRECTED_AFTER_ARRIVAL)
+    _replace_facts(parcel, filing, entry)
+    if _aims_at_a_seller(model, parcel, t) or (parcel.carried_in and model.is_target(parcel, t)):
+        filing.findings.add(Finding.OFFICE_TARGET)
+    parcel.findings = (parcel.findings - RECOMPUTED) | filing.findings
+    return None
+
+
+def _replace_facts(parcel: Parcel, filing: Filing, entry: Entry) -> None:
+    """The new filing stands for the old one; the results that named the old one are void."""
     parcel.identity_ok = parcel.screened = False
     parcel.filing = filing_digest(parcel.generation, entry.packed())
     parcel.generation += 1
@@ -138,10 +146,6 @@ def correct(model: LedgerModel, parcel: Parcel, entry: Entry, t: int) -> Rejecti
     parcel.master, parcel.origin = filing.master, filing.origin
     if not parcel.carried_in:
         parcel.office = filing.office
-    if _aims_at_a_seller(model, parcel, t) or (parcel.carried_in and model.is_target(parcel, t)):
-        filing.findings.add(Finding.OFFICE_TARGET)
-    parcel.findings = (parcel.findings - RECOMPUTED) | filing.findings
-    return None
 
 
 def _has_arrived(model: LedgerModel, parcel: Parcel) -> bool:
@@ -169,20 +173,23 @@ def _match(model: LedgerModel, parcel: Parcel, filing: Filing, subject: int, t: 
             return Rejection.ORDER_NOT_OPEN
         if order.parcel is None and order.handed != parcel.opener:
             return Rejection.ORDER_NOT_HANDED
-        seller = model.members.orgs[order.opener]
-        if seller.group == model.members.orgs[parcel.opener].group:
+        if model.members.orgs[order.opener].group == model.members.orgs[parcel.opener].group:
             return Rejection.ORDER_SAME_GROUP
-        if seller.standing != GOOD:
-            filing.findings.add(Finding.WATCHED_PARTY)
-        if model.domain.subject_id(K.ORDER_OPENED, order.opener, goods.commitment) != goods.order:
-            filing.findings.add(Finding.FACTS_MISMATCH)
-        if order.parcel is None:
-            filing.bound.append(goods.order)
-            if parcel.generation and _comes_late(order, parcel, t):
-                filing.findings.add(Finding.LATE_ORDER)
+        _compare(model, parcel, filing, goods, order, t)
     if not parcel.orders <= set(filing.orders):
         return Rejection.ORDER_DROPPED
     return None
+
+
+def _compare(model: LedgerModel, parcel: Parcel, filing: Filing, goods: Declared, order: Order, t: int) -> None:
+    if model.members.orgs[order.opener].standing != GOOD:
+        filing.findings.add(Finding.WATCHED_PARTY)
+    if model.domain.subject_id(K.ORDER_OPENED, order.opener, goods.commitment) != goods.order:
+        filing.findings.add(Finding.FACTS_MISMATCH)
+    if order.parcel is None and goods.order is not None:
+        filing.bound.append(goods.order)
+        if parcel.generation and _comes_late(order, parcel, t):
+            filing.findings.add(Finding.LATE_ORDER)
 
 
 def _comes_late(order: Order, parcel: Parcel, t: int) -> bool:

@@ -87,7 +87,7 @@ def is_barred(kind: K, subject: Subject | None) -> bool:
     return _parcel_bars(kind, subject)
 
 
-def _parcel_bars(kind: K, parcel: Parcel) -> bool:
+def _parcel_bars(kind: K, parcel: Parcel) -> bool:  # noqa: C901  (one case for each kind)
     held = bool(parcel.holds_open)
     match kind:
         case K.OBSERVED_OPENED:

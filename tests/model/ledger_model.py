@@ -33,8 +33,11 @@ Outcome = tuple[int, Rejection | Effect, int]
 """Place of the entry, what it came to, and the number that goes with it (handle, hold)."""
 
 
-class Refused(Exception):
-    """The whole batch is refused; nothing of it counts, not even its sequence number."""
+@dataclass(frozen=True)
+class Refused:
+    """The whole batch is refused with the contract's reason; not even its sequence number counts."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,11 @@ class LedgerModel:
     next_seq: dict[tuple[bytes, int], int] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------------------------------- batches
-    def submit(self, batch: Signed, t: int, block_time: int) -> list[Outcome]:
-        """Take a batch and return what its entries came to.
-
-        Raises:
-            Refused: with the reason the contract reverts with.
-        """
+    def submit(self, batch: Signed, t: int, block_time: int) -> list[Outcome] | Refused:
+        """Take a well-shaped batch and return what its entries came to, or why it is refused."""
         writer = self._admit(batch, t, block_time)
+        if isinstance(writer, Refused):
+            return writer
         self.next_seq[batch.key, batch.lane] = batch.seq + 1
         if batch.lane >= TRACE_LANE:
             return []
@@ -77,18 +78,18 @@ class LedgerModel:
             outcomes += [(index, code, number) for code, number in came]
         return outcomes
 
-    def _admit(self, batch: Signed, t: int, block_time: int) -> Writer:
+    def _admit(self, batch: Signed, t: int, block_time: int) -> Writer | Refused:
         if not t <= block_time <= t + CLOCK_BEHIND:
-            raise Refused("batch: clock")
+            return Refused("batch: clock")
         if t > batch.not_after:
-            raise Refused("batch: expired")
+            return Refused("batch: expired")
         if batch.seq != self.next_seq.get((batch.key, batch.lane), 0):
-            raise Refused("batch: sequence")
+            return Refused("batch: sequence")
         writer = self.members.writer(batch.key, t)
         if writer is None:
-            raise Refused("members: not a member")
+            return Refused("members: not a member")
         if batch.lane == STOP_LANE and not writer.roles & (Role.CUSTOMS_OFFICER | Role.IDENTITY_AUTHORITY):
-            raise Refused("batch: stop lane")
+            return Refused("batch: stop lane")
         return writer
 
     # ------------------------------------------------------------------------------------------------- entries
@@ -189,7 +190,7 @@ class LedgerModel:
             master.unloaded = True
         return []
 
-    def _on_parcel(
+    def _on_parcel(  # noqa: C901  (one case for each kind)
         self, kind: K, parcel: Parcel, entry: Entry, writer: Writer, t: int
     ) -> Rejection | list[tuple[Rejection | Effect, int]]:
         match kind:
