@@ -1,7 +1,7 @@
 """The one root of errors: a stable code for machines, a sentence for people, and what to do.
 
-Subclasses stand beside what raises them; `ERROR_TEXTS` names all their codes. Why single entries are rejected stands in
-`ledger.domain.rejections`.
+Those of the domain stand here, all others beside what raises them; `ERROR_TEXTS` names the codes of all. Why single
+entries are rejected stands in `ledger.domain.rejections`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,90 @@ class LedgerError(Exception):
         return {"code": self.code, "detail": self.detail, "hint": self.hint}
 
 
+class InvalidIdentifier(LedgerError):
+    """A text is no identifier of its kind. Its own code tells which kind."""
+
+    code = "identifier.invalid"
+
+
+class InvalidPCCC(InvalidIdentifier):
+    """No 개인통관고유부호. The detail never repeats it: it names a person."""
+
+    code = "identifier.pccc"
+
+
+class InvalidS10(InvalidIdentifier):
+    """No postal item identifier."""
+
+    code = "identifier.s10"
+
+
+class WrongS10Check(InvalidS10):
+    """A postal item identifier whose check digit is wrong: a digit was misread."""
+
+    code = "identifier.s10-check"
+
+
+class InvalidMRN(InvalidIdentifier):
+    """No manifest reference number (적하목록관리번호)."""
+
+    code = "identifier.mrn"
+
+
+class InvalidCargoNumber(InvalidIdentifier):
+    """No 화물관리번호."""
+
+    code = "identifier.cargo-number"
+
+
+class InvalidListNumber(InvalidIdentifier):
+    """No 통관목록번호."""
+
+    code = "identifier.list-number"
+
+
+class InvalidDeclarationNumber(InvalidIdentifier):
+    """No 수입신고번호."""
+
+    code = "identifier.declaration-number"
+
+
+class InvalidHSCode(InvalidIdentifier):
+    """No code of the Harmonized System."""
+
+    code = "identifier.hs-code"
+
+
+class InvalidCountryCode(InvalidIdentifier):
+    """No country of ISO 3166-1."""
+
+    code = "identifier.country"
+
+
+class InvalidShedCode(InvalidIdentifier):
+    """No 장치장부호."""
+
+    code = "identifier.shed-code"
+
+
+class InvalidOffice(InvalidIdentifier):
+    """No 세관부호."""
+
+    code = "identifier.office"
+
+
+class InvalidMoney(LedgerError):
+    """A text or number is no amount of its currency."""
+
+    code = "money.invalid"
+
+
+class UnknownCurrency(InvalidMoney):
+    """A currency that is not in the table."""
+
+    code = "money.currency"
+
+
 ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "audit.no-second-evm": Sentence("비교할 두 번째 EVM이 없습니다.", "There is no second EVM to compare with."),
     "batch.clock": Sentence("묶음을 싼 시각이 블록 시각과 맞지 않습니다.", "The batch was wrapped too long ago."),
@@ -58,11 +142,27 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "block.unknown": Sentence("그런 블록이 없습니다.", "There is no such block here."),
     "genesis.invalid": Sentence("제네시스 파일을 쓸 수 없습니다.", "The genesis file cannot be used."),
     "home.unusable": Sentence("노드 폴더를 쓸 수 없습니다.", "The folder of the node cannot be used."),
+    "identifier.cargo-number": Sentence("화물관리번호가 올바르지 않습니다.", "The cargo number is not valid."),
+    "identifier.country": Sentence("국가부호가 올바르지 않습니다.", "The country code is not valid."),
+    "identifier.declaration-number": Sentence(
+        "수입신고번호가 올바르지 않습니다.", "The declaration number is not valid."
+    ),
+    "identifier.hs-code": Sentence("품목번호가 올바르지 않습니다.", "The HS code is not valid."),
     "identifier.invalid": Sentence("식별번호가 올바르지 않습니다.", "The identifier is not valid."),
+    "identifier.list-number": Sentence("통관목록번호가 올바르지 않습니다.", "The list number is not valid."),
+    "identifier.mrn": Sentence("적하목록관리번호가 올바르지 않습니다.", "The manifest number is not valid."),
+    "identifier.office": Sentence("세관부호가 올바르지 않습니다.", "The customs office is not valid."),
+    "identifier.pccc": Sentence(
+        "개인통관고유부호가 올바르지 않습니다.", "The identity number for customs is not valid."
+    ),
+    "identifier.s10": Sentence("우편물번호가 올바르지 않습니다.", "The postal item identifier is not valid."),
+    "identifier.s10-check": Sentence("우편물번호의 검증 숫자가 틀립니다.", "The check digit is wrong."),
+    "identifier.shed-code": Sentence("장치장부호가 올바르지 않습니다.", "The shed code is not valid."),
     "key.bad-signature": Sentence("서명이 올바르지 않습니다.", "The signature is not valid."),
     "key.unusable": Sentence("열쇠를 쓸 수 없습니다.", "The key cannot be used."),
     "key.wrong-passphrase": Sentence("암호가 맞지 않습니다.", "The passphrase is wrong."),
     "ledger.error": Sentence("처리할 수 없습니다.", "This cannot be done."),
+    "money.currency": Sentence("알 수 없는 통화입니다.", "The currency is unknown."),
     "money.invalid": Sentence("금액이 올바르지 않습니다.", "The amount is not valid."),
     "node.unreachable": Sentence("노드가 응답하지 않습니다.", "The node does not answer."),
     "payload.not-for-you": Sentence("이 열쇠로는 열 수 없는 내용입니다.", "The payload was not sealed to this key."),

@@ -6,17 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from ledger.domain.errors import LedgerError
+from ledger.domain.errors import InvalidMoney, UnknownCurrency
 
 MAX_MINOR: Final = (1 << 40) - 1
 """Largest amount that a goods word carries."""
-_AMOUNT: Final = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?")
-
-
-class InvalidMoney(LedgerError):
-    """A text or number is no amount of its currency."""
-
-    code = "money.invalid"
+_AMOUNT: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +57,32 @@ class Money:
         """Read a decimal text exactly, for example ``("49.99", "USD")``.
 
         Raises:
-            InvalidMoney: unknown currency, no decimal number, or more digits than the currency has.
+            UnknownCurrency: the letters name none in the table.
+            InvalidMoney: no text, no decimal number, more digits than the currency has, or too large.
         """
-        currency = CURRENCIES.get(letters.strip().upper())
+        currency = CURRENCIES.get(letters.strip().upper()) if isinstance(letters, str) else None
         if currency is None:
-            raise InvalidMoney(f"No currency {letters[:8]!r} is known.", hint="Use the letters of ISO 4217.")
+            raise UnknownCurrency("The currency is not in the table.", hint="Use the letters of ISO 4217, like USD.")
+        if not isinstance(text, str):
+            raise InvalidMoney("An amount is read from text only.", hint="Quote it: a float has lost cents already.")
         found = _AMOUNT.fullmatch(text.strip())
-        cents = (found[2] or "") if found else ""
-        if found is None or len(cents.rstrip("0")) > currency.exponent:
+        if found is None:
+            raise InvalidMoney("This is no decimal amount.", hint="Write it like 49.99, without signs or separators.")
+        fraction = (found[2] or "").rstrip("0")
+        if len(fraction) > currency.exponent:
             raise InvalidMoney(
                 f"An amount in {currency.letters} has at most {currency.exponent} digits after the point.",
-                hint="Write it like 49.99, without separators.",
+                hint="Give the exact price; nothing is rounded here.",
             )
-        return cls(int(found[1] + cents[: currency.exponent].ljust(currency.exponent, "0")), currency)
+        return cls(int(found[1] + fraction.ljust(currency.exponent, "0")), currency)
+
+    def decimal(self) -> str:
+        """Return the amount as decimal text, all digits of the currency shown."""
+        if self.currency.exponent == 0:
+            return str(self.minor)
+        digits = str(self.minor).rjust(self.currency.exponent + 1, "0")
+        return f"{digits[: -self.currency.exponent]}.{digits[-self.currency.exponent :]}"
 
     def __str__(self) -> str:
-        """Return the amount as people write it."""
-        digits = str(self.minor).rjust(self.currency.exponent + 1, "0")
-        if self.currency.exponent == 0:
-            return f"{digits} {self.currency.letters}"
-        return f"{digits[: -self.currency.exponent]}.{digits[-self.currency.exponent :]} {self.currency.letters}"
+        """Return amount and letters."""
+        return f"{self.decimal()} {self.currency.letters}"
