@@ -38,7 +38,7 @@ M40: constant(uint256) = 2**40 - 1
 M48: constant(uint256) = 2**48 - 1
 M128: constant(uint256) = 2**128 - 1
 M160: constant(uint256) = 2**160 - 1
-M232: constant(uint256) = 2**232 - 1
+NO_ROLES: constant(uint256) = ~(65535 << 232)
 # rows whose entries do more than set bits; words that the completing entry may still decide
 HAS_CODE: constant(uint256) = table.G_NAMES | table.G_OPENING | table.G_SPECIAL
 UNDECIDED: constant(uint256) = table.B_CARRIED_IN | table.B_OBSERVED | table.B_CLEARED
@@ -606,7 +606,7 @@ def submit(
     if lane == 0:
         assert roles & table.STOP_LANE_ROLES != 0, "batch: stop lane"
         for i: uint256 in range(32):
-            guards[i] = guards[i] & M232         # other kinds: no role may write them here
+            guards[i] = guards[i] & NO_ROLES     # other kinds: nobody may write them here, their shape holds
         guards[table.K_IDENTITY_STOPPED] = table.STOP_IDENTITY_STOPPED
         guards[table.K_HELD] = table.STOP_HELD
         guards[table.K_RECALLED] = table.STOP_RECALLED

@@ -12,7 +12,6 @@ from ledger.chain.batch import Entry, detail
 from ledger.commitments import order_commitment
 from ledger.domain.facts import Goods, Mode, Track, Transport, Use
 from ledger.domain.kinds import KindNumber as K
-from ledger.domain.roles import Role
 from tests.contract.world import HANDLES, OFFICE, USD
 from tests.model.guards import BY_OFFICE, ROLES
 from tests.model.subjects import Master, Order, Parcel, Subject
@@ -38,7 +37,7 @@ class Lie(Enum):
 class Sale:
     """What a seller records."""
 
-    seller: int = 0
+    seller: str = "seller"
     to: str = "courier"
     price: int = 5_000
     currency: int = USD
@@ -114,7 +113,7 @@ class LedgerEntries(LedgerActions):
     # --------------------------------------------------------------------------------------------------- orders
     def sale(self, draft: Sale) -> tuple[str, Entry]:
         """Return the seller and the entry that opens an order."""
-        seller = nth_newest(self.with_role(Role.SELLER), draft.seller)
+        seller = draft.seller
         goods = Goods(draft.price, draft.currency, draft.goods_class, draft.quantity, use=draft.use)
         rest, salt = self._random(), self._random()
         commitment = order_commitment(goods.word(), rest, salt)

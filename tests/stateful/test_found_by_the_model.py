@@ -43,3 +43,9 @@ def test_a_broker_files_for_couriers_only() -> None:
         assert world.call(let, COLD[owner].address).revert is None
     assert world.send("broker", world.filing(courier="seller", broker=True)).codes == {0: ["ROLE"]}
     assert world.send("broker", world.filing(broker=True)).codes == {}
+
+
+def test_a_filing_with_orders_in_the_stop_lane_is_one_bad_entry_and_not_a_bad_batch() -> None:
+    world = World()
+    sent = world.send("identity", world.filing(world.order()), lane=0)
+    assert (sent.revert, sent.codes) == (None, {0: ["WRONG_LANE"]})
