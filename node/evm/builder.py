@@ -12,6 +12,7 @@ from typing import Final
 
 import rlp
 from eth.abc import ComputationAPI, ReceiptAPI, SignedTransactionAPI
+from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.vm.forks.cancun import CancunVM
 from eth.vm.forks.cancun.blocks import CancunBlockHeader
 from eth_keys.exceptions import BadSignature
@@ -27,6 +28,9 @@ ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 """First four bytes of `Error(string)`, what a revert with a reason returns."""
 MAX_TRANSACTION_GAS: Final = BATCH_GAS
 """Gas one transaction may ask for: two seconds of py-evm; a loop may not stop the sealer for longer (cf. EIP-7825)."""
+
+MAX_INITCODE_BYTES: Final = 2 * 24_576
+"""Longest creation code of a transaction (EIP-3860)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class BlockBuilder:
         self._checked(raw)
 
     def _checked(self, raw: bytes) -> SignedTransactionAPI:
+        """Return the decoded transaction; rules that py-evm 0.12.1b1 leaves out stand here."""
         transaction = decode(raw)
         if transaction.chain_id != self._chain_id:
             raise InvalidTransaction(
@@ -122,6 +127,12 @@ class BlockBuilder:
             raise InvalidTransaction(
                 f"It asks for {transaction.gas} gas; a transaction may ask for {MAX_TRANSACTION_GAS}.",
                 hint="Split it.",
+            )
+        if transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
+            raise InvalidTransaction("The tip lies over the fee cap (EIP-1559).", hint="Both are 0 on this chain.")
+        if transaction.to == CREATE_CONTRACT_ADDRESS and len(transaction.data) > MAX_INITCODE_BYTES:
+            raise InvalidTransaction(
+                f"Creation code has at most {MAX_INITCODE_BYTES} bytes (EIP-3860).", hint="Split the contract."
             )
         if self._gas + transaction.gas > self.header.gas_limit:
             raise InvalidTransaction("The block is full.", hint="It goes into a later block.")
