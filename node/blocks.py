@@ -177,10 +177,10 @@ class Block:
             MalformedBlock: the bytes are no block.
         """
         try:
-            header, transactions, uncles, withdrawals = _items(data)
+            header, transactions, uncles, withdrawals = items_of(data)
             if (uncles, withdrawals) != (EMPTY_LIST, EMPTY_LIST):
                 raise MalformedBlock("Uncles and withdrawals are empty here.", hint="Ask for the block again.")
-            return cls(Header.of(rlp.decode(header)), tuple(_transaction(each) for each in _items(transactions)))
+            return cls(Header.of(rlp.decode(header)), tuple(_transaction(each) for each in items_of(transactions)))
         except (rlp.exceptions.RLPException, ValueError, TypeError, IndexError) as error:
             raise MalformedBlock("The bytes are no RLP of a block.", hint="Ask for the block again.") from error
 
@@ -194,8 +194,12 @@ def _list(*items: bytes) -> bytes:
     return bytes([LIST + 55 + len(size)]) + size + payload
 
 
-def _items(data: bytes) -> list[bytes]:
-    """Return the items of an RLP list, each still encoded: a transaction keeps the bytes it was hashed by."""
+def items_of(data: bytes) -> list[bytes]:
+    """Return the items of an RLP list, each still encoded: a transaction keeps the bytes it was hashed by.
+
+    Raises:
+        ValueError, RLPException: no list, not the one encoding of it, or bytes behind it.
+    """
     _, kind, size, start = consume_length_prefix(data, 0)
     if kind is not list or start + size != len(data):
         raise ValueError("no list, or bytes behind it")

@@ -11,7 +11,7 @@ from eth.vm.forks.cancun.transactions import CancunTransactionBuilder
 from eth_utils.exceptions import ValidationError
 
 from ledger.domain.errors import LedgerError
-from node.blocks import LIST
+from node.blocks import LIST, items_of
 
 BLOB_TYPE: Final = b"\x03"
 ACCESS_LIST: Final = {1: 7, 2: 8}
@@ -47,6 +47,5 @@ def decode(raw: bytes) -> SignedTransactionAPI:
 def _is_plain(raw: bytes) -> bool:
     """Whether every field is a byte string: rlp 5.0 reads an empty list as the number 0, other clients refuse it."""
     typed = raw[0] < LIST
-    items = rlp.decode(raw[1:] if typed else raw)
-    lists = [place for place, item in enumerate(items) if not isinstance(item, bytes)]
+    lists = [place for place, item in enumerate(items_of(raw[1:] if typed else raw)) if item[0] >= LIST]
     return lists == ([ACCESS_LIST[raw[0]]] if typed else [])
