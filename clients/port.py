@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBatch
@@ -12,8 +12,8 @@ from ledger.chain.included import IncludedBatch
 class NodePort(Protocol):
     """A node that takes batches and shows what stands in blocks."""
 
-    def send(self, batch: Batch) -> None:
-        """Hand a signed batch over; it is accepted when this returns.
+    def send(self, batch: Batch) -> dict[str, Any]:
+        """Hand a signed batch over and return the sealer's receipt; it is accepted when this returns.
 
         Raises:
             LedgerError: refused, with a stable code.

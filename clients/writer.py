@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from clients.port import NodePort
+from clients.receipts import ReceiptFolder
 from ledger.chain.batch import Batch, Entry
 from ledger.commitments import LedgerDomain
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, STOP_LANE, TRACE_LANE
@@ -18,12 +19,20 @@ BATCH_LIFE: Final = 7_200
 class Writer:
     """One key of one org: collects entries by lane and sends them signed."""
 
-    def __init__(self, signer: LocalSigner, org: int, domain: LedgerDomain, node: NodePort) -> None:
-        """Act for an org with a key."""
+    def __init__(
+        self,
+        signer: LocalSigner,
+        org: int,
+        domain: LedgerDomain,
+        node: NodePort,
+        receipts: ReceiptFolder | None = None,
+    ) -> None:
+        """Act for an org with a key; keep the sealer's receipts if a folder is given."""
         self.signer = signer
         self.org = org
         self.domain = domain
         self.node = node
+        self._receipts = receipts
         self._waiting: dict[int, list[Entry]] = {}
         self._seqs: dict[int, int] = {}
 
@@ -65,7 +74,9 @@ class Writer:
         batch = Batch.signed(
             self.domain, self.signer, lane=lane, seq=seq, not_after=now + BATCH_LIFE, entries=entries[:count]
         )
-        self.node.send(batch)
+        receipt = self.node.send(batch)
+        if self._receipts:
+            self._receipts.keep(batch, receipt)
         self._seqs[lane] = seq + 1
         del entries[:count]
         return count

@@ -119,9 +119,9 @@ class RemoteNode:
         return found
 
     # ------------------------------------------------------------------------------------- what a party's program asks
-    def send(self, batch: Batch) -> None:
-        """Hand a signed batch over."""
-        self.send_batch(batch)
+    def send(self, batch: Batch) -> dict[str, Any]:
+        """Hand a signed batch over; return the sealer's receipt."""
+        return self.send_batch(batch)
 
     def included(self, start: int) -> Iterator[IncludedBatch]:
         """Yield the batches of the blocks from a height to the head, as this node tells them."""

@@ -38,7 +38,6 @@ class EmbeddedNode:
         self._clock = clock
         self._seen = sealer.chain.head.number
         self._state: tuple[bytes, LedgerState] | None = None
-        self.promised: list[dict[str, Any]] = []
 
     def _at_head(self) -> LedgerState:
         head = self.sealer.chain.head.hash
@@ -46,14 +45,14 @@ class EmbeddedNode:
             self._state = (head, self.sealer.chain.state())
         return self._state[1]
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch) -> dict[str, Any]:
         """Hand a signed batch over; on push-back the replay makes a block and tries again."""
         try:
             receipt = self.sealer.accept(batch)
         except PoolFull:
             self.sealer.seal()
             receipt = self.sealer.accept(batch)
-        self.promised.append(receipt.as_dict())
+        return receipt.as_dict()
 
     def send_raw(self, raw: bytes) -> None:
         """Hand over a raw transaction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -77,9 +78,9 @@ def lay_out(home: Path, seed: int) -> tuple[Any, Any]:
 
 def start(home: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
     """Start a node process on a port."""
-    log = (home / "log").open("ab")
     command = [sys.executable, "-m", "clients.cli", "node", "run", "--home", str(home), "--port", str(port), *options]
-    return subprocess.Popen(command, stdout=log, stderr=log)
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def free_port() -> int:
@@ -145,6 +146,8 @@ def run(
             if not once:
                 watch(processes)
         finally:
+            for node in nodes.values():
+                node.close()
             for process in reversed(processes):
                 process.terminate()
             for process in processes:
@@ -153,6 +156,7 @@ def run(
 
 def replay(home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], parcels: int, seed: int) -> dict[str, Any]:
     """Send a sample day to the sealer, wait for the follower, audit over the follower's RPC; return the summary."""
+    from clients.receipts import ReceiptFolder
     from clients.sample.day import Day
     from clients.sample.plan import Dealer
     from clients.sample.result import outcomes
@@ -162,7 +166,7 @@ def replay(home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], parcel
 
     sealer, follower = nodes["sealer"], nodes["follower"]
     plan = Dealer(parcels, seed).deal()
-    day = Day(plan, keyring, genesis, RemoteReplay(sealer), Spool(home / "spool"))
+    day = Day(plan, keyring, genesis, RemoteReplay(sealer), Spool(home / "spool"), ReceiptFolder(home / "receipts"))
     began = time.perf_counter()
     with progress("sample day") as bar:
         day.replay(bar)
@@ -172,6 +176,8 @@ def replay(home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], parcel
         raise LedgerError("The follower does not keep up.", hint=f"See {home / 'follower' / 'log'}.")
     with progress("audit") as bar:
         report = audit_chain(genesis, blocks_of_node(follower), progress=bar)
+    heads = [json.dumps(signed.as_dict()) for height in range(1, head["height"] + 1) for signed in sealer.heads(height)]
+    (home / "heads.jsonl").write_text("\n".join(heads) + "\n")
     found, counts = outcomes(day.house_parcels, follower.included(1), follower.state())
     tally = Counter(each["status"] for each in found.values())
     return {
@@ -198,7 +204,8 @@ def tell(home: Path, nodes: dict[str, Any]) -> None:
     token = home / "sealer" / "token"
     out.print(f"access token in {token}; logs and stores under {home}", highlight=False, soft_wrap=True)
     out.print(
-        f"try: clearance audit chain --rpc {nodes['sealer'].url} --token $(cat {token})",
+        f"try: clearance audit chain --rpc {nodes['sealer'].url} --token $(cat {token})"
+        f" --receipts {home / 'receipts'} --heads {home / 'heads.jsonl'}",
         highlight=False,
         soft_wrap=True,
     )

@@ -55,7 +55,7 @@ def open_session(url: str, token: str, key: Path, passphrase_file: Path | None) 
 def now_of(session: Session) -> int:
     """Return the time to claim: the machine's, or a demo chain's own."""
     if session.genesis.demo:
-        return int(session.node.call("eth_getBlockByNumber", "latest")["timestamp"], 16)
+        return int(session.node.status()["time"])
     return int(time.time())
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from clients.courier import Courier, Shipment, Yard
 from clients.customs import IdentityCheck, Officer, Screening
 from clients.port import NodePort
+from clients.receipts import ReceiptFolder
 from clients.sample.members import COURIERS, HANDLES, MEMBER_SHOPS, OFFICES, Keyring
 from clients.sample.plan import Event, Plan
 from clients.seller import Sale, Seller
@@ -57,13 +58,21 @@ class ReplayNode(NodePort, Protocol):
 class Day:
     """The parties of the sample day around one node."""
 
-    def __init__(self, plan: Plan, keyring: Keyring, genesis: Genesis, node: ReplayNode, spool: Spool) -> None:
-        """Seat the parties."""
+    def __init__(
+        self,
+        plan: Plan,
+        keyring: Keyring,
+        genesis: Genesis,
+        node: ReplayNode,
+        spool: Spool,
+        receipts: ReceiptFolder | None = None,
+    ) -> None:
+        """Seat the parties; they keep the sealer's receipts if a folder is given."""
         self.plan = plan
         self._keys = keyring
         self._genesis = genesis
         self._node = node
-        self._spool = spool
+        self._receipts = receipts
         self.sent = 0
         publics = {HANDLES[name]: keyring.opener(name).public_key() for name in (*COURIERS, "courier-suspended",
                    "broker-1", "identity", "screening")}  # fmt: skip
@@ -103,7 +112,7 @@ class Day:
         }  # fmt: skip
 
     def _writer(self, name: str) -> Writer:
-        return Writer(self._keys.signer(name), HANDLES[name], self._genesis.domain, self._node)
+        return Writer(self._keys.signer(name), HANDLES[name], self._genesis.domain, self._node, self._receipts)
 
     # ----------------------------------------------------------------------------------------------------- replay
     def replay(self, progress: Callable[[int, int], None] | None = None) -> None:

@@ -78,6 +78,7 @@ class LedgerMethods:
                 "height": chain.head.number,
                 "blockHash": data(chain.head.hash),
                 "final": service.final_height(),
+                "time": service.sealer.clock.now() if service.sealer else chain.head.timestamp,
                 "queued": len(service.sealer.pool) if service.sealer else 0,
                 "trouble": trouble.as_dict() if trouble else None,
             }

@@ -1,4 +1,4 @@
-"""The sample day as a newcomer runs it: the real command, golden roots, every planted case caught, chance when permuted."""
+"""The sample day through the real command: golden roots, every planted case caught, chance when permuted."""
 
 from __future__ import annotations
 

@@ -1,0 +1,138 @@
+"""`clearance run` and what a newcomer tries next: audit the running node with receipts and heads, ask as a party."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from clients.cli.run import free_port, start, wait_ready
+from clients.sample.members import Keyring
+from node.home import Home
+from node.remote import RemoteNode
+from tests.e2e.test_sample_day import clearance
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Running:
+    home: Path
+    url: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("run") / "home"
+    command = [sys.executable, "-m", "clients.cli", "run", "--home", str(home), "--parcels", "40", "--seed", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    said = ""
+    assert process.stdout
+    for line in process.stdout:
+        said += line
+        if "serving until" in line:
+            break
+    url = re.search(r"sealer +(http://\S+)", said)
+    assert url, said
+    yield Running(home, url[1], (home / "sealer" / "token").read_text().strip())
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    assert process.wait(30) == 0
+
+
+def test_the_audit_that_is_suggested_finds_nothing(running: Running) -> None:
+    done = clearance(
+        "audit", "chain", "--rpc", running.url, "--token", running.token, "--json",
+        "--receipts", str(running.home / "receipts"), "--heads", str(running.home / "heads.jsonl"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["ok"]
+
+
+def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path) -> None:
+    keyring = Keyring(1)
+    (tmp_path / "word").write_text("a passphrase for a test\n")
+    keyring.signer("courier-1").save(tmp_path / "key.json", "a passphrase for a test")
+    from cryptography.hazmat.primitives import serialization as s  # noqa: PLC0415
+
+    pem = keyring.opener("courier-1").private_bytes(
+        s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()
+    )  # fmt: skip
+    (tmp_path / "open.pem").write_bytes(pem)
+    (tmp_path / "open.pem").chmod(0o600)
+    common = [
+        "--node", running.url, "--token", running.token, "--key", str(tmp_path / "key.json"),
+        "--passphrase-file", str(tmp_path / "word"), "--spool", str(running.home / "spool"),
+        "--open-key", str(tmp_path / "open.pem"),
+    ]  # fmt: skip
+    inbox = clearance("courier", "inbox", "--json", *common)
+    assert inbox.returncode == 0, inbox.stderr
+    orders = json.loads(inbox.stdout)["orders"]
+    assert orders
+    assert all(order["signed_by"] != orders[0]["order"] for order in orders)
+    reference = orders[0]["reference"]
+    draft = clearance(
+        "courier", "file", "HBTEST", reference, "--draft", "--json", "--dispatch", "US", "--office", "40", *common
+    )
+    assert draft.returncode == 0, draft.stderr
+    signed_by = {row["field"]: row["signed_by"] for row in json.loads(draft.stdout)["draft"]}
+    assert signed_by[f"{reference} price"] == orders[0]["signed_by"] != signed_by["office"]
+    filed = clearance("courier", "file", "HBTEST", reference, "--dispatch", "US", "--office", "40", "--json", *common)
+    assert filed.returncode == 1, filed.stderr  # that order is used already: the entry is rejected and explained
+    assert filed.stdout, filed.stderr
+    assert json.loads(filed.stdout)["entries"][0]["outcome"] == "ORDER_NOT_OPEN"
+
+
+def test_a_follower_refuses_the_rewritten_past_and_the_audit_names_it(running: Running, tmp_path: Path) -> None:
+    """The sealer's store is replaced by one of another day under the same keys: same genesis, other blocks."""
+    shutil.copytree(running.home / "follower", tmp_path / "follower")
+    other = tmp_path / "other"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clients.cli", "run", "--home", str(other), "--parcels", "30", "--seed", "1", "--once"],
+        stdout=subprocess.DEVNULL,
+    )
+    assert process.wait(120) == 0
+    port = free_port()
+    sealer = start(other / "sealer", port, "--logical-clock")
+    node = RemoteNode(f"http://127.0.0.1:{port}", Home(other / "sealer").token())
+    try:
+        wait_ready(node, sealer, other / "sealer")
+        follower_port = free_port()
+        follower = start(
+            tmp_path / "follower", follower_port, "--follow", node.url, "--follow-token", Home(other / "sealer").token()
+        )
+        watched = RemoteNode(f"http://127.0.0.1:{follower_port}", Home(tmp_path / "follower").token())
+        try:
+            wait_ready(watched, follower, tmp_path / "follower")
+            end = time.monotonic() + 30
+            while time.monotonic() < end and not watched.status()["trouble"]:
+                time.sleep(0.1)
+            trouble = watched.status()["trouble"]
+            assert trouble, "the follower took a rewritten past"
+            assert trouble["code"] in ("block.second", "block.invalid")
+        finally:
+            watched.close()
+            follower.terminate()
+            follower.wait()
+        done = clearance(
+            "audit", "chain", "--rpc", node.url, "--token", Home(other / "sealer").token(), "--json",
+            "--receipts", str(running.home / "receipts"), "--heads", str(running.home / "heads.jsonl"),
+        )  # fmt: skip
+        assert done.returncode == 1
+        codes = {found["code"] for found in json.loads(done.stdout)["findings"]}
+        assert "head.differs" in codes
+        assert "receipt.missing" in codes
+    finally:
+        node.close()
+        sealer.terminate()
+        sealer.wait()
