@@ -132,6 +132,14 @@ def test_digits_of_other_alphabets_are_none(text: str) -> None:
         PCCC.parse(text)
 
 
+@pytest.mark.parametrize(("kind", "text"), [each for each in GOOD if each[0] is not CountryCode])
+def test_digits_of_other_alphabets_are_none_in_any_kind(kind: type[Identifier], text: str) -> None:
+    at = max(number for number, letter in enumerate(text) if letter.isdigit())
+    for zero in ("\u0660", "\u0966", "\uff10"):
+        with pytest.raises(kind.ERROR):
+            kind(text[:at] + chr(ord(zero) + int(text[at])) + text[at + 1 :])
+
+
 @pytest.mark.parametrize("text", ["ß", "ﬁ", "ſe", "ıt"])
 def test_letters_that_become_ours_in_upper_case_are_none(text: str) -> None:
     assert text.upper() in COUNTRIES
@@ -170,8 +178,12 @@ def test_an_identity_number_shows_a_mask() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- S10
-def test_known_check_digits() -> None:
-    assert (s10_check_digit("12345678"), s10_check_digit("47312482")) == (5, 9)
+@pytest.mark.parametrize(
+    ("serial", "check"),
+    [("12345678", 5), ("47312482", 9), ("00000000", 5), ("00300000", 0), ("00000010", 2), ("10000000", 3)],
+)
+def test_known_check_digits(serial: str, check: int) -> None:
+    assert s10_check_digit(serial) == check
 
 
 @given(
