@@ -6,8 +6,9 @@ test; blocks and nodes are tested in tests/node.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from coincurve import PrivateKey
 from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS
@@ -21,6 +22,7 @@ from eth_hash.auto import keccak
 from contracts.artifact import load_artifact
 from ledger.chain import calls
 from ledger.chain.batch import Batch, Entry, detail
+from ledger.chain.state import map_slot
 from ledger.commitments import filing_digest, order_commitment
 from ledger.domain.facts import Goods, Mode, Track, Transport, country_number
 from ledger.domain.findings import Finding, findings_of
@@ -221,6 +223,33 @@ class World:
             state.persist()
             self.root = state.state_root
         return computation
+
+    def fork(self) -> Self:
+        """Return a world that starts where this one stands; states are never overwritten, so both go on."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _seqs=dict(self._seqs))
+        return other
+
+    def poke(self, values: Mapping[tuple[str, int | bytes], int]) -> None:
+        """Write storage directly, (name of the map, key) to word: for states that no entry can reach."""
+        state = self._state(self.root)
+        for (name, key), value in values.items():
+            state.set_storage(CONTRACT, map_slot(name, key), value)
+        state.persist()
+        self.root = state.state_root
+
+    def trial(self, batch: Batch, subjects: Iterable[int]) -> tuple[Result, dict[int, int]]:
+        """Submit a batch without keeping the state; return the result and what the subjects' words became."""
+        root = self.root
+        result = self.submit(batch)
+        state = self._state(self.root)
+        words = {subject: state.get_storage(CONTRACT, map_slot("words", subject)) for subject in subjects}
+        self.root = root
+        return result, words
+
+    def do(self, who: bytes, name: str, *arguments: object, t: int | None = None) -> str | None:
+        """Call a function of members or rules that takes `t` first; return the revert reason or None."""
+        return self.call(calls.call_data(name, self.now if t is None else t, *arguments), who).revert
 
     def view(self, name: str, *arguments: object) -> int:
         """Read a public getter that returns one word."""
