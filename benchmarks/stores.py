@@ -115,7 +115,7 @@ def _timed(action: Callable[[], object]) -> float:
 
 
 def measure(make: Callable[[Path], Candidate], folder: Path, blocks: int, keys: int) -> dict[str, float]:
-    """Return milliseconds a commit (median, 99th per cent, last tenth), microseconds a read, bytes a key, open times."""
+    """Return milliseconds a commit (median, 99th per cent, last tenth), microseconds a read, bytes a key, times."""
     dice = random.Random(1)
     store = make(folder)
     known: list[bytes] = []

@@ -6,6 +6,7 @@ RocksDB through rocksdict, chosen by measurement (docs/adr/0010-store.md). Keys 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,6 +17,8 @@ from ledger.domain.errors import LedgerError
 
 SCHEMA: Final = 1
 """Version of the layout; a store of another one is refused, never guessed at."""
+CURRENT: Final = "CURRENT"
+"""File that every RocksDB has."""
 
 
 class Space:
@@ -53,6 +56,12 @@ class StoreVersion(StoreFault):
     code = "store.version"
 
 
+class StoreMissing(StoreFault):
+    """There is no store at the path."""
+
+    code = "store.missing"
+
+
 class StoreForeign(StoreFault):
     """It belongs to another chain."""
 
@@ -66,7 +75,7 @@ class StoreCorrupt(StoreFault):
 
 
 class StoreFull(StoreFault):
-    """The disk is full; nothing of the write was kept."""
+    """The disk is full. What was acknowledged is kept; whether the failed commit is shows when it is opened again."""
 
     code = "store.full"
 
@@ -78,12 +87,15 @@ class Store(Protocol):
         """Return the value under a key, or None."""
         ...
 
-    def scan(self, space: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, space: bytes, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys (without the space's letter) and values of a space from `start` in rising order."""
         ...
 
-    def commit(self, writes: Mapping[bytes, bytes | None]) -> None:
-        """Write and delete (None) all or nothing, synced to disk before it returns."""
+    def commit(self, writes: Mapping[bytes, bytes | None], *, sync: bool = True) -> None:
+        """Write and delete (None) all or nothing, synced to disk before it returns.
+
+        Without `sync` it may be lost in a crash, with everything after it: for what can be had again.
+        """
         ...
 
     def close(self) -> None:
@@ -91,106 +103,174 @@ class Store(Protocol):
         ...
 
 
+LOCKED: Final = ("lock hold", "lock file", "resource temporarily unavailable", "no locks available")
+FULL: Final = ("no space left", "file too large", "disk quota exceeded")
+DAMAGED: Final = ("corruption", "checksum", "no such file or directory", "bad magic", "does not exist", "truncated")
+"""What RocksDB's messages contain; it has no codes in Python."""
+
+
 def _translated(error: Exception, path: Path) -> StoreFault:
-    text = str(error)
+    text = str(error).partition("\n")[0]
     lowered = text.lower()
-    if "lock" in lowered and ("hold" in lowered or "unavailable" in lowered or "lock file" in lowered):
+    if isinstance(error, rocksdict.DbClosedError):
+        return StoreFault(f"{path} is closed.", hint="The node is stopping.")
+    if any(each in lowered for each in LOCKED):
         return StoreLocked(f"{path} is open in another process.", hint="Stop the other node or choose another --home.")
-    if "no space" in lowered:
-        return StoreFull(f"The disk of {path} is full.", hint="Free space and start again; nothing was lost.")
-    if "corruption" in lowered or "checksum" in lowered or "does not exist" in lowered or "not a" in lowered:
+    if any(each in lowered for each in FULL):
+        return StoreFull(
+            f"The disk of {path} is full.", hint="Free space and start again; nothing acknowledged is lost."
+        )
+    if any(each in lowered for each in DAMAGED):
         return StoreCorrupt(
-            f"The files of {path} are damaged ({text.splitlines()[0][:120]}).",
+            f"The files of {path} are damaged ({text[:120]}).",
             hint="Restore a backup, or start with an empty --home and follow another node.",
         )
-    return StoreFault(f"{path}: {text.splitlines()[0][:160]}", hint="Check the disk and the rights of the folder.")
+    return StoreFault(f"{path}: {text[:160]}", hint="Check the disk and the rights of the folder.")
+
+
+def _options(*, create: bool) -> rocksdict.Options:
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(create)
+    # a crash may tear the last record of the log; damage before it is no crash, and commits must not vanish silently
+    options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
+    options.set_max_background_jobs(1)
+    options.set_write_buffer_size(32 << 20)
+    options.set_keep_log_file_num(2)
+    table = rocksdict.BlockBasedOptions()
+    table.set_block_cache(rocksdict.Cache(128 << 20))
+    table.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(table)
+    return options
 
 
 class RocksStore:
-    """A store on disk."""
+    """A store on disk, held by one process."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open or make the store at a folder; `read_only` opens what is there, even of a running node.
+    def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
+        """Open the store at a folder.
+
+        Args:
+            path: its folder.
+            create: make it if there is none.
+            read_only: open what is there, even of a running node: the state it had at this moment.
 
         Raises:
-            StoreFault: locked, damaged, of another version, or not writable.
+            StoreFault: missing, locked, damaged, of another version, or not writable.
         """
         self._path = path
-        options = rocksdict.Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_max_background_jobs(1)
-        options.set_write_buffer_size(32 << 20)
-        options.set_keep_log_file_num(2)
-        table = rocksdict.BlockBasedOptions()
-        table.set_block_cache(rocksdict.Cache(128 << 20))
-        table.set_bloom_filter(10, False)
-        options.set_block_based_table_factory(table)
-        self._synced = rocksdict.WriteOptions()
+        self._fault: StoreFault | None = None
+        self._synced, self._unsynced = rocksdict.WriteOptions(), rocksdict.WriteOptions()
         self._synced.sync = True
+        create = create and not read_only
+        if not (path / CURRENT).exists():
+            if _has_tables(path):  # RocksDB would make a new database beside them
+                raise _translated(FileNotFoundError(f"no such file or directory: {CURRENT}"), path)
+            if not create:
+                raise StoreMissing(f"No store at {path}.", hint="Give the --home of a node.")
+        access = rocksdict.AccessType.read_only(False) if read_only else rocksdict.AccessType.read_write()
         try:
-            if read_only:
-                if not path.is_dir():
-                    raise StoreFault(f"No store at {path}.", hint="Give the --home of a node.")
-                self._database = rocksdict.Rdict(str(path), options, access_type=rocksdict.AccessType.read_only())
-            else:
+            if create:
                 path.mkdir(parents=True, exist_ok=True)
-                self._database = rocksdict.Rdict(str(path), options)
-        except StoreFault:
-            raise
+            self._database = rocksdict.Rdict(str(path), _options(create=create), access_type=access)
         except OSError as error:
             raise StoreFault(f"{path}: {error.strerror}.", hint="Choose a folder you may write to.") from error
         except Exception as error:  # rocksdict raises bare Exception; its text says what happened
             raise _translated(error, path) from error
-        self._check_version(write=not read_only)
-
-    def _check_version(self, *, write: bool) -> None:
-        found = self.get(Space.META + b"schema")
-        if found is None and write:
-            self.commit({Space.META + b"schema": str(SCHEMA).encode()})
-        elif found != str(SCHEMA).encode():
+        try:
+            self._fresh = self._is_fresh()
+        except StoreFault:
             self.close()
+            raise
+
+    def _is_fresh(self) -> bool:
+        """Check the version; return whether nothing was ever committed.
+
+        The version comes with the first commit, which goes straight into a table file: so losing the log of later
+        commits cannot make a used store look like a new one.
+        """
+        found = self.get(Space.META + b"schema")
+        if found is None:
+            if _has_tables(self._path) or next(iter(self._database.items()), None) is not None:
+                raise StoreCorrupt(
+                    f"The files of {self._path} are damaged (no version in them).",
+                    hint="Restore a backup, or start with an empty --home and follow another node.",
+                )
+            return True
+        if found != str(SCHEMA).encode():
+            older = found.isdigit() and int(found) < SCHEMA
             raise StoreVersion(
-                f"{self._path} has layout {(found or b'none').decode()}, this version reads {SCHEMA}.",
+                f"{self._path} has layout {found.decode('ascii', 'replace')[:20]}, "
+                f"{'older' if older else 'newer'} than {SCHEMA}, which this version reads.",
                 hint="Use the version that wrote it, or follow another node into an empty --home.",
             )
+        return False
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value under a key, or None."""
-        value: bytes | None = self._database.get(key)
+        """Return the value under a key, or None.
+
+        Raises:
+            StoreCorrupt: the file that holds it is damaged.
+        """
+        try:
+            value: bytes | None = self._database.get(key)
+        except Exception as error:  # see __init__
+            raise _translated(error, self._path) from error
         return value
 
     def node(self, key: bytes) -> bytes | None:
         """Return a trie node or code by hash, or None."""
         return self.get(Space.NODE + key)
 
-    def scan(self, space: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys (without the space's letter) and values of a space from `start` in rising order."""
-        for key, value in self._database.items(from_key=space + start):
-            if key[:1] != space:
-                return
-            yield key[1:], value
-
-    def commit(self, writes: Mapping[bytes, bytes | None]) -> None:
-        """Write and delete all or nothing, synced to disk before it returns.
+    def scan(self, space: bytes, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys (without the space's letter) and values of a space from `start` in rising order.
 
         Raises:
-            StoreFault: nothing was kept.
+            StoreCorrupt: a file is damaged.
         """
+        try:
+            for key, value in itertools.islice(self._database.items(from_key=space + start), limit):
+                if key[:1] != space:
+                    return
+                yield key[1:], value
+        except Exception as error:  # see __init__
+            raise _translated(error, self._path) from error
+
+    def commit(self, writes: Mapping[bytes, bytes | None], *, sync: bool = True) -> None:
+        """Write and delete all or nothing, synced to disk before it returns.
+
+        After a commit that failed the store takes no other: whether its bytes reached the disk shows when it is
+        opened again.
+
+        Raises:
+            StoreFault: it is not acknowledged; open the store again.
+        """
+        if self._fault:
+            raise self._fault
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, value in writes.items():
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
+        if self._fresh:
+            batch.put(Space.META + b"schema", str(SCHEMA).encode())
         try:
-            self._database.write(batch, self._synced)
+            self._database.write(batch, self._synced if sync else self._unsynced)
+            if self._fresh:
+                self._database.flush()
         except Exception as error:  # see __init__
-            raise _translated(error, self._path) from error
+            self._fault = _translated(error, self._path)
+            raise self._fault from error
+        self._fresh = False
 
     def close(self) -> None:
         """Close it; closing twice does no harm."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # what a failed commit left in its buffers cannot be flushed
             self._database.close()
+
+
+def _has_tables(path: Path) -> bool:
+    return any(path.glob("*.sst"))
 
 
 class MemoryStore:
@@ -208,12 +288,13 @@ class MemoryStore:
         """Return a trie node or code by hash, or None."""
         return self._values.get(Space.NODE + key)
 
-    def scan(self, space: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, space: bytes, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys (without the space's letter) and values of a space from `start` in rising order."""
-        for key in sorted(key for key in self._values if key[:1] == space and key[1:] >= start):
+        keys = sorted(key for key in self._values if key[:1] == space and key[1:] >= start)
+        for key in keys[:limit]:
             yield key[1:], self._values[key]
 
-    def commit(self, writes: Mapping[bytes, bytes | None]) -> None:
+    def commit(self, writes: Mapping[bytes, bytes | None], *, sync: bool = True) -> None:  # noqa: ARG002
         """Write and delete."""
         for key, value in writes.items():
             if value is None:

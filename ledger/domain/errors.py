@@ -175,6 +175,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "store.foreign-chain": Sentence("다른 체인의 저장소입니다.", "The store belongs to another chain."),
     "store.full": Sentence("디스크가 가득 찼습니다.", "The disk is full."),
     "store.locked": Sentence("다른 프로그램이 저장소를 쓰고 있습니다.", "Another process has the store open."),
+    "store.missing": Sentence("저장소가 없습니다.", "There is no store."),
     "store.unusable": Sentence("저장소를 쓸 수 없습니다.", "The store cannot be used."),
     "store.version": Sentence("다른 판이 쓴 저장소입니다.", "Another version wrote the store."),
     "transaction.invalid": Sentence("올바르지 않은 거래입니다.", "The transaction is not valid."),

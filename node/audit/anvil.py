@@ -150,6 +150,7 @@ class SecondEvm:
 
     def close(self) -> None:
         """Stop it."""
+        self._http.close()
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
