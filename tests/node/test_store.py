@@ -194,12 +194,14 @@ def test_no_store_is_made_where_none_should_be(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------- damaged files
 def used(path: Path, *, table: bool) -> None:
-    """Make a store of twelve commits, the newest in the log, with `table` the older ones in a table file."""
-    store = RocksStore(path)
+    """Leave what a killed node leaves of twelve commits: the newest in the log, with `table` the older in a table."""
+    live = path.with_name(path.name + "-live")
+    store = RocksStore(live)
     for height in range(1, 13):
         store.commit(block_of(height))
         if table and height == 8:
             store._database.flush()
+    shutil.copytree(live, path, dirs_exist_ok=True)  # closing it would flush the log into a table
     store.close()
 
 
@@ -250,8 +252,6 @@ def test_a_torn_file_gives_one_line_or_a_prefix_of_the_commits(tmp_path: Path, p
         return
     finally:
         store.close()
-    if pattern == "MANIFEST*":
-        return  # a manifest cut in its middle is an older, whole store: the heads that others signed tell (test_sealer.py)
     assert found == 12 or (pattern == "*.log" and found >= 8), "what stands in a table is not lost with the log"
 
 
