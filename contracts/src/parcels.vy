@@ -43,6 +43,7 @@ NO_ROLES: constant(uint256) = ~(65535 << 232)
 HAS_CODE: constant(uint256) = table.G_NAMES | table.G_OPENING | table.G_SPECIAL
 UNDECIDED: constant(uint256) = table.B_CARRIED_IN | table.B_OBSERVED | table.B_CLEARED
 ABSENT: constant(uint256) = 2**40
+USD: constant(uint256) = 840
 MAX_ENTRY: constant(uint256) = 96 + 32 * (1 + 4 * 8)
 HALF_N: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 BATCH_TYPE: constant(bytes32) = keccak256("Batch(uint64 lane,uint64 seq,uint64 notAfter,bytes entries)")
@@ -138,7 +139,7 @@ def _order(
 
 
 @internal
-def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, t: uint256) -> Box:
+def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, usd: uint256, t: uint256) -> Box:
     """
     @notice Goes through the goods of a filing: match, rule rows, value. Binds the orders only if none is refused.
     @param st Word of the parcel, its first-filing time set
@@ -179,7 +180,9 @@ def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, t: 
             bindings[i] = binding
         goods: uint256 = extract32(entry, at, output_type=uint256)
         at = unsafe_add(at, 96)
-        rate: uint256 = rulebook._rate((goods >> 40) & 65535, first)
+        rate: uint256 = usd
+        if (goods >> 40) & 65535 != USD:
+            rate = rulebook._rate((goods >> 40) & 65535, first)
         if rate == 0:
             box.findings |= table.F_RULE_UNKNOWN
         value: uint256 = unsafe_mul(goods & M40, rate)
@@ -229,13 +232,13 @@ def _comes_late(st: uint256, o: uint256, t: uint256) -> bool:
 # ------------------------------------------------------------------------------------------------------ filings
 @internal
 @view
-def _track(w: uint256, hour: uint256, t: uint256, orders: uint256, box: Box) -> (uint256, uint256):
+def _track(w: uint256, hour: uint256, usd: uint256, orders: uint256, box: Box) -> (uint256, uint256):
     """
     @notice Checks the track that the courier claims.
     @param w Transport word
+    @param usd Exchange rate of the US dollar, in which the limits are set
     @return Findings and status bits
     """
-    usd: uint256 = rulebook._rate(840, t)
     row: uint256 = rulebook._dispatch(w & 65535, (w >> 32) & 255, hour)
     if row == ABSENT or usd == 0:
         return table.F_RULE_UNKNOWN, 0
@@ -266,11 +269,14 @@ def _track(w: uint256, hour: uint256, t: uint256, orders: uint256, box: Box) -> 
 
 @internal
 @view
-def _is_late(claimed: uint256, t: uint256) -> bool:
+def _late_before(t: uint256) -> uint256:
+    """
+    @notice What is claimed for an earlier time is late at `t`; without a rule everything is.
+    """
     row: uint256 = rulebook._value(rulebook.LATENESS_ROW, t // 3600)
     if row == ABSENT:
-        return True
-    return unsafe_add(claimed, row & (2**20 - 1)) < t
+        return max_value(uint256)
+    return t - min(t, row & (2**20 - 1))
 
 
 @internal
@@ -326,10 +332,12 @@ def _opening(
 
 @internal
 def _file(
-    entry: Bytes[MAX_ENTRY], id: uint256, meta: uint256, before: uint256, org: uint256, roles: uint256, t: uint256
+    entry: Bytes[MAX_ENTRY], id: uint256, meta: uint256, before: uint256, org: uint256, roles: uint256, late: uint256,
+    t: uint256
 ) -> (uint256, uint256):
     """
     @notice Takes a filing (`before` is 0) or a correction and recomputes what comes from facts and match.
+    @param late Time before which a claimed time is late
     @return Rejection or 0, and the parcel's new word
     """
     code: uint256 = 0
@@ -346,17 +354,18 @@ def _file(
     if master > self.master_count:
         return table.C_MASTER_UNKNOWN, 0
     orders: uint256 = ((meta >> 48) & 127) >> 2
-    box: Box = self._box(entry, orders, id, st, t)
+    first: uint256 = (st >> 128) & M34
+    usd: uint256 = rulebook._rate(USD, first)
+    box: Box = self._box(entry, orders, id, st, usd, t)
     if box.code != 0:
         return box.code, 0
-    first: uint256 = (st >> 128) & M34
     findings: uint256 = 0
     status: uint256 = 0
-    findings, status = self._track(w, first // 3600, first, orders, box)
+    findings, status = self._track(w, first // 3600, usd, orders, box)
     findings |= box.findings | (st & table.FINDINGS & ~table.FROM_FACTS)
     if (meta >> 80) & 1 != 0:
         findings |= table.F_MANY_ORDERS
-    if self._is_late((meta >> 8) & M40, t):
+    if (meta >> 8) & M40 < late:
         findings |= table.F_LATE
     office: uint256 = (w >> 48) & 255
     if generation != 0:
@@ -373,7 +382,6 @@ def _file(
     word |= box.goods_class << 224 | ((w >> 16) & 65535) << 240
     if word & table.B_CARRIED_IN != 0 and self._is_target(word, office, t):
         word |= table.F_OFFICE_TARGET
-    self.words[id] = word
     self.filings[id] = convert(keccak256(concat(FILING_TAG, convert(generation, bytes32), entry)), uint256) & M160
     return 0, word
 
@@ -381,13 +389,13 @@ def _file(
 # --------------------------------------------------------------------------------------------- kinds with code
 @internal
 @view
-def _carry_in(st: uint256, claimed: uint256, office: uint256, t: uint256) -> uint256:
+def _carry_in(st: uint256, late: bool, office: uint256, t: uint256) -> uint256:
     new: uint256 = st | table.B_CARRIED_IN | t << 162
     at: uint256 = (st >> 96) & 255
     if office != 0 and office != at:
         at = office
         new = (new & ~(255 << 96)) | office << 96
-    if self._is_late(claimed, t):
+    if late:
         new |= table.F_LATE
     if self._is_target(new, at, t):
         new |= table.F_OFFICE_TARGET
@@ -614,6 +622,7 @@ def submit(
     me: uint256 = org << 72 | office << 96
     role: uint256 = roles << 232
     limit: uint256 = unsafe_add(t, table.CLAIM_AHEAD) << 8 | 255
+    late: uint256 = self._late_before(t)
     size: uint256 = len(entries)
     count: uint256 = extract32(entries, 0, output_type=uint256)
     assert count <= table.MAX_ENTRIES, "batch: entries"
@@ -649,10 +658,10 @@ def submit(
                 elif kind == table.K_SCREENED_REFERRED:
                     new |= table.F_SCREENING_REFERRED
             elif kind == table.K_CARRIED_IN:
-                new = self._carry_in(st, (meta >> 8) & M40, office, t)
+                new = self._carry_in(st, (meta >> 8) & M40 < late, office, t)
             elif g & table.G_FILING != 0:
                 code, new = self._file(
-                    convert(slice(entries, at, unsafe_sub(j, at)), Bytes[MAX_ENTRY]), id, meta, st, org, roles, t
+                    convert(slice(entries, at, unsafe_sub(j, at)), Bytes[MAX_ENTRY]), id, meta, st, org, roles, late, t
                 )
             elif g & table.G_OPENING != 0:
                 code, new = self._open(kind, id, extract32(entries, unsafe_add(at, 64)), meta, new, org, office, roles, t)
