@@ -3,21 +3,28 @@
 """
 @title Clearance Ledger
 @license Apache-2.0
-@notice The one deployment: Members, Rulebook and Parcels. A call between contracts would cost as much as two
-        entries, so they are modules. It is immutable and has no administrator: see members.vy for who can do
-        what, docs/upgrade.md for the move to a new version.
+@notice The one deployment. A call between contracts would cost as much as two entries, so members, rulebook,
+        subjects, filing, decision and batches are modules of it. It is immutable and has no administrator: see
+        members.vy for who can do what, docs/upgrade.md for the move to a new version.
 """
 import members
 import rulebook
-import parcels
+import subjects
+import filing
+import decision
+import batches
 
 initializes: members
 initializes: rulebook[members := members]
-initializes: parcels[members := members, rulebook := rulebook]
+initializes: subjects
+initializes: filing[members := members, rulebook := rulebook, subjects := subjects]
+initializes: decision[members := members, rulebook := rulebook, subjects := subjects, filing := filing]
+initializes: batches[members := members, subjects := subjects, filing := filing, decision := decision]
 
 exports: members.__interface__
 exports: rulebook.__interface__
-exports: parcels.__interface__
+exports: subjects.__interface__
+exports: batches.__interface__
 
 
 @deploy
@@ -33,4 +40,5 @@ def __init__(
     """
     members.__init__(quorum, orgs, keys)
     rulebook.__init__(rows, rates)
-    parcels.__init__()
+    subjects.__init__()
+    batches.__init__()
