@@ -26,6 +26,8 @@ ROWS: Final = 32
 """Length of the guard table."""
 UNASSIGNED: Final = words.GUARD["extra"].put(NO_WORDS_FIT)
 
+STOP_ELSEWHERE: Final = words.GUARD["flags"].put(int(Flag.STOP))
+
 
 def guard_word(kind: Kind) -> int:
     """Pack a row of the table as the contract's guard word (see `words.GUARD`)."""
@@ -45,11 +47,10 @@ def guard_word(kind: Kind) -> int:
 
 
 def guard_words() -> tuple[int, ...]:
-    """Return the guard table of the ordinary lanes: in them no role may write a stop."""
+    """Return the guard table of the ordinary lanes: in them nobody may write a stop, whatever its state."""
     table = [UNASSIGNED] * ROWS
     for number, kind in KINDS.items():
-        word = guard_word(kind)
-        table[number] = word & ~words.GUARD["roles"].mask if Flag.STOP in kind.flags else word
+        table[number] = STOP_ELSEWHERE if Flag.STOP in kind.flags else guard_word(kind)
     return tuple(table)
 
 

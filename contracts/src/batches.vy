@@ -69,8 +69,7 @@ def _why(x: uint256, g: uint256, kind: uint256, lane: uint256) -> uint256:
     """
     if (x >> 126) & 1 != 0:
         assert (g >> 192) & 255 != table.NO_WORDS_FIT, "batch: kind"
-        stop: bool = kind == table.K_IDENTITY_STOPPED or kind == table.K_HELD or kind == table.K_RECALLED
-        return table.C_WRONG_LANE if stop == (lane != 0) else table.C_ROLE
+        return table.C_WRONG_LANE if (g & table.G_STOP != 0) == (lane != 0) else table.C_ROLE
     if x >> 127 != 0:
         return table.C_FUTURE
     if x & subjects.M32 == 0:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.table import ROWS, UNASSIGNED, guard_word, guard_words
+from contracts.table import guard_word, guard_words
 from ledger.domain.kinds import KINDS, Flag, KindNumber
+from ledger.domain.words import GUARD
+from tests.contract.expected_kinds import EXPECTED, ROLES, STATUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,13 @@ def _pushed(word: int) -> bytes:
 
 
 def _table(code: bytes) -> Iterator[GuardPlace]:
-    words = guard_words()
-    unassigned = iter([found.start() for found in re.finditer(re.escape(_pushed(UNASSIGNED)), code)])
-    for row in range(ROWS):
-        push = _pushed(words[row])
-        at = next(unassigned) if words[row] == UNASSIGNED else _only(code, push)
+    """The table is written row after row, so that equal rows stand in their order after the first one."""
+    at = _only(code, _pushed(guard_words()[0]))
+    for row, word in enumerate(guard_words()):
+        push = _pushed(word)
+        at = code.index(push, at)
         yield GuardPlace(row, "others", at + 1, len(push) - 1)
-    if next(unassigned, None) is not None:
-        raise ValueError("more unassigned rows in the code than in the table")
+        at += len(push)
 
 
 def _stops(code: bytes) -> Iterator[GuardPlace]:
@@ -78,3 +78,47 @@ def _only(code: bytes, push: bytes) -> int:
     if code.count(push) != 1:
         raise ValueError(f"{push.hex()} stands {code.count(push)} times")
     return code.index(push)
+
+
+SETS_IN_CODE: Final = {
+    "ORDER_REASSIGNED",
+    "FILED",
+    "CORRECTED",
+    "CARRIED_IN",
+    "HELD",
+    "HOLD_LIFTED",
+    "SWEPT",
+    "OBSERVED",
+}
+"""Kinds whose own code sets their bits: what the row says has no effect, so that it must be what the design says."""
+KNOWN: Final = sum(field.mask for field in GUARD.values())
+
+
+def faults(place: GuardPlace, word: int) -> list[str]:
+    """Return what is not well formed in a guard word: bits that the contract would pass over."""
+    flags, roles = Flag(GUARD["flags"].get(word) & 0x7F), GUARD["roles"].get(word)
+    own, office = GUARD["own"].get(word), GUARD["office"].get(word)
+    needs, sets = GUARD["needs"].get(word), GUARD["sets"].get(word)
+    row = EXPECTED.get(place.row)
+    found = {
+        "a bit that means nothing": word & ~KNOWN or GUARD["flags"].get(word) >> 7,
+        "part of the opener": own not in (0, (1 << GUARD["own"].width) - 1),
+        "part of the office": office not in (0, (1 << GUARD["office"].width) - 1),
+        "a need outside the mask": needs & ~GUARD["mask"].get(word),
+        "two sorts of code": (flags & (Flag.NAMES | Flag.OPENING | Flag.SPECIAL)).bit_count() > 1,
+        "a filing without its code": Flag.FILING in flags and Flag.SPECIAL not in flags,
+        "customs too, of what is not the opener's": Flag.CUSTOMS_TOO in flags
+        and not (own and roles & ROLES["CUSTOMS"]),
+        "a stop by its flag, not by the design": (Flag.STOP in flags) != (row is not None and row.is_stop),
+        "a stop that may be observed": Flag.STOP in flags and Flag.OBSERVABLE in flags,
+        "sets what it needs": sets & needs,
+        "sets what its code does not": row
+        and row.name in SETS_IN_CODE
+        and sets != (row.sets if row.name != "OBSERVED" else 0),
+        "an agency's parcel that is not observed": Flag.OPENING in flags
+        and roles == ROLES["AGENCY"]
+        and not sets & STATUS["OBSERVED"],
+        "more than its shape, though nobody may write it": not roles
+        and word & ~(GUARD["extra"].mask | GUARD["flags"].put(int(Flag.STOP | Flag.OBSERVABLE))),
+    }
+    return [name for name, fault in found.items() if fault]

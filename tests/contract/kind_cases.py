@@ -75,6 +75,7 @@ class Case:
         code: name of the rejection, "" if it is accepted, or the reason for which the whole batch is refused.
         after: word afterwards, None where it is tested elsewhere.
         tag: what is probed: ("bit", n) a bit of the word, ("role", n), or ("plain", 0).
+        passed_over: bits of the word that are not compared.
     """
 
     rows: tuple[int, ...]
@@ -88,6 +89,7 @@ class Case:
     tag: tuple[str, int] = ("plain", 0)
     let: tuple[int, int] = (0, 0)
     spare: bool = False
+    passed_over: int = 0
 
     @property
     def is_refusal(self) -> bool:
@@ -159,8 +161,10 @@ class Cases:
         row = self.row
         if row.name in OPENINGS and before:
             return None  # under an id that stands already, which only writing into storage can bring about
-        if row.name in {"MASTER_OPENED", "FILED"}:
-            return None  # the handle counts up; a filing's word has tests of its own
+        if row.name == "FILED":
+            return None  # its word has tests of its own
+        if row.name == "MASTER_OPENED":
+            return row.sets | ORG << OPENER_SHIFT | OFFICE << OFFICE_SHIFT  # and the handle, which counts up
         if row.name in OPENINGS:
             order = 0xABCDEF << 32 | T0 << 128 | T0 << 162 if row.name == "ORDER_OPENED" else 0
             return row.sets | ORG << OPENER_SHIFT | order
@@ -206,6 +210,9 @@ class Cases:
         entry = self.entry(before, probe.org)
         after = self.after(entry, before)
         case = Case((self.row.number,), says, probe, self.lane, entry, before, "", after, tag)
+        if self.row.name == "MASTER_OPENED":
+            observed = STATUS["OBSERVED"] if probe.roles & ROLES["AGENCY"] else 0
+            case = replace(case, passed_over=0xFFFFFF << 32 | observed)
         return replace(case, **more)  # type: ignore[arg-type]
 
     def rejected(self, says: str, probe: Probe, before: int, code: str, tag: tuple[str, int] = ("plain", 0),
@@ -290,6 +297,8 @@ class Cases:
             case = self.rejected("an id made for another org", right, 0, "BAD_ID")
             wrong = replace(case.entry, subject=case.entry.subject ^ 1)
             yield replace(case, entry=wrong)
+            if row.name == "FILED":
+                yield from self._in_a_couriers_name()
             return
         for bit in range(24):
             before = self.prepared(self.minimal(opener=ORG ^ 1 << bit))
@@ -308,6 +317,14 @@ class Cases:
                 yield self.accepted("another office's parcel", right, before, tag)
         if row.own:
             yield from self._let()
+
+    def _in_a_couriers_name(self) -> Iterator[Case]:
+        """Every role files for a courier that let it."""
+        for bit in range(ROLE_BITS):
+            probe = Probe(1 << bit, ORG ^ 0x030303)
+            code = "" if 1 << bit & self.row.roles else "ROLE"
+            case = self.rejected("for a courier", probe, 0, code, ("role", bit), let=(OTHER, 1 << self.row.number))
+            yield replace(case, entry=self.entry(0, OTHER), after=None if not code else 0)
 
     def _office_bits(self, office: int, probe: Probe) -> Case:
         return self.accepted("its office", probe, self.prepared(self.minimal(office=office)))
