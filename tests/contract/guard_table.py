@@ -112,7 +112,9 @@ def faults(place: GuardPlace, word: int) -> list[str]:
         "a stop by its flag, not by the design": (Flag.STOP in flags) != (row is not None and row.is_stop),
         "a stop that may be observed": Flag.STOP in flags and Flag.OBSERVABLE in flags,
         "sets what it needs": sets & needs,
+        "a role for a kind that is not assigned": row is None and roles,
         "sets what its code does not": row
+        and roles
         and row.name in SETS_IN_CODE
         and sets != (row.sets if row.name != "OBSERVED" else 0),
         "an agency's parcel that is not observed": Flag.OPENING in flags
