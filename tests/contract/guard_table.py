@@ -9,7 +9,7 @@ from typing import Final
 from contracts.table import guard_word, guard_words
 from ledger.domain.kinds import KINDS, Flag, KindNumber
 from ledger.domain.words import GUARD
-from tests.contract.expected_kinds import EXPECTED, ROLES, STATUS
+from tests.contract.expected_kinds import EXPECTED, ROLES, STATUS, TRACED
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def faults(place: GuardPlace, word: int) -> list[str]:
         "a stop that may be observed": Flag.STOP in flags and Flag.OBSERVABLE in flags,
         "sets what it needs": sets & needs,
         "a role for a kind that is not assigned": row is None and roles,
+        "observable, though not assigned": row is None and place.row != TRACED and Flag.OBSERVABLE in flags,
         "sets what its code does not": row
         and roles
         and row.name in SETS_IN_CODE
