@@ -146,8 +146,8 @@ class Result:
 
     @property
     def codes(self) -> dict[int, list[str]]:
-        """Names of outcome codes by index of the entry."""
-        found: dict[int, list[str]] = {}
+        """Names of outcome codes by index of the entry; of a refused batch its reason, under -1."""
+        found: dict[int, list[str]] = {} if self.revert is None else {-1: [self.revert]}
         for outcome in self.recorded.outcomes if self.recorded else ():
             found.setdefault(outcome.index, []).append(outcome.code.name)
         return found
