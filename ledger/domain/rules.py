@@ -13,7 +13,7 @@ from typing import Final
 
 from ledger.domain.classes import CLASSES
 from ledger.domain.facts import Mode, country_number
-from ledger.domain.words import CLASS_ROW, DISPATCH_ROW, LATENESS_ROW
+from ledger.domain.words import DISPATCH_ROW, LATENESS_ROW
 
 KST: Final = dt.timezone(dt.timedelta(hours=9), "KST")
 DISPATCH_KIND, CLASS_KIND, TRACK_KIND, LATENESS_KIND = 1, 2, 3, 4
@@ -99,13 +99,9 @@ def _dispatch_rows() -> Iterable[RuleRow]:
 
 
 def _class_rows() -> Iterable[RuleRow]:
+    law = "특송물품 고시 별표 1, 수입통관 고시 별표 11"
     for each in CLASSES:
-        value = (
-            CLASS_ROW["excluded"].put(int(each.excluded))
-            | CLASS_ROW["permit"].put(int(each.permit))
-            | CLASS_ROW["personal_use"].put(each.personal_use)
-        )
-        yield RuleRow(class_row(each.code), _SINCE_2006, value, "특송물품 고시 별표 1, 수입통관 고시 별표 11")
+        yield from (RuleRow(class_row(each.code), row.valid_from, row.value(), law) for row in each.rows)
 
 
 SEED_ROWS: Final = (
