@@ -25,9 +25,9 @@ def world() -> World:
     return World()
 
 
-def correct(world: World, parcel: int, *orders: Order, master: int = 0) -> None:
+def correct(world: World, parcel: int, *orders: Order, master: int = 0, referred: bool = False) -> None:
     entry = world.filing(*orders, kind=K.CORRECTED, subject=parcel, master=master)
-    assert world.send("courier", entry).codes == {}
+    assert world.send("courier", entry).codes == ({0: ["REFERRED"]} if referred else {})
 
 
 def flight(world: World, name: bytes = b"flight") -> tuple[int, int]:
@@ -63,7 +63,7 @@ def test_an_order_that_a_correction_adds(world: World, claimed: int, stood: int,
     order = world.order(claimed=first + claimed)
     assert world.send("seller", order.entry).codes == {}
     world.now += stood
-    correct(world, filing.subject, order)
+    correct(world, filing.subject, order, referred=carried)
     assert (Finding.LATE_ORDER in world.findings(filing.subject)) is late
     assert PARCEL["orders"].get(world.word(filing.subject)) == 1
 
