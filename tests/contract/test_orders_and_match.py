@@ -122,6 +122,13 @@ def test_one_order_of_the_group_rejects_the_whole_filing_and_consumes_nothing(wo
     assert world.send("rival_courier", world.filing(sister, courier="rival_courier")).codes == {}
 
 
+def test_a_group_has_a_number_of_its_own_and_not_that_of_an_org() -> None:
+    plain, group = World().genesis, {"seller": 777, "courier": 777, "rival_seller": HANDLES["courier"]}
+    world = World(replace(plain, orgs=tuple(replace(o, group=group.get(o.name, o.group)) for o in plain.orgs)))
+    assert world.send("courier", world.filing(opened(world))).codes == {0: ["ORDER_SAME_GROUP"]}
+    assert world.send("courier", world.filing(opened(world, "rival_seller"))).codes == {}
+
+
 def test_an_org_that_is_seller_and_courier_cannot_file_its_own_order_nor_let_a_broker() -> None:
     plain, both = World().genesis, int(Role.SELLER | Role.COURIER)
     orgs = tuple(replace(org, roles=both) if org.name == "courier" else org for org in plain.orgs)
