@@ -83,7 +83,8 @@ class NodeService:
         return "sealer" if self.sealer else "follower"
 
     def start(self) -> None:
-        """Start sealing or following."""
+        """Start sealing or following; what an earlier run accepted is sealed first."""
+        self._work.set()
         self._thread.start()
 
     def stop(self) -> None:

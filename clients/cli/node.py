@@ -17,11 +17,17 @@ app = typer.Typer(no_args_is_help=True, help="Run a node: the sealer, or a follo
 HomeOption = Annotated[Path, typer.Option("--home", help="The node's folder.")]
 
 
+class PortTaken(LedgerError):
+    """Another process listens there."""
+
+    code = "port.taken"
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Take a port.
 
     Raises:
-        LedgerError: it is taken.
+        PortTaken: another process listens there.
     """
     # asyncio sets TCP_NODELAY only on sockets that say they are TCP; without it every answer waits 40 ms
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -30,7 +36,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise LedgerError(
+        raise PortTaken(
             f"{host}:{port} is taken ({error.strerror}).", hint="Stop what listens there or choose another --port."
         ) from error
     return listener
@@ -120,12 +126,16 @@ def build(
 
 
 def serve(service: Any, token: str, listener: socket.socket) -> None:
-    """Serve the RPC until a signal comes."""
+    """Serve the RPC until a signal comes; the block in work is finished and the store closed."""
+    import signal
+
     import uvicorn
 
     from node.rpc.app import create_app
 
     config = uvicorn.Config(create_app(service, token), log_level="warning", access_log=False)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: None)  # uvicorn raises what it caught once more when it is done
     service.start()
     try:
         uvicorn.Server(config).run(sockets=[listener])

@@ -168,6 +168,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "payload.not-for-you": Sentence("이 열쇠로는 열 수 없는 내용입니다.", "The payload was not sealed to this key."),
     "payload.unusable": Sentence("내용을 봉하거나 열 수 없습니다.", "The payload cannot be sealed or opened."),
     "pool.full": Sentence("대기열이 가득 찼습니다.", "The queue is full for now."),
+    "port.taken": Sentence("다른 프로그램이 그 포트를 쓰고 있습니다.", "Another process listens on the port."),
     "rpc.parameters": Sentence("호출 인자가 잘못되었습니다.", "The parameters of the call are wrong."),
     "rpc.reverted": Sentence("계약이 호출을 되돌렸습니다.", "The contract reverted the call."),
     "sealer.wrong-key": Sentence("봉인자의 열쇠가 아닙니다.", "The key is not the sealer's."),
