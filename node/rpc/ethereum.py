@@ -275,6 +275,8 @@ class EthereumMethods:
             start = end = height
         else:
             start, end = self._height(query.get("fromBlock")), self._height(query.get("toBlock"))
+        if end < start:
+            raise BadParameters("The range ends before it begins.", hint="Give fromBlock up to toBlock.")
         if end - start >= MAX_LOG_BLOCKS:
             raise BadParameters(f"At most {MAX_LOG_BLOCKS} blocks at once.", hint="Ask for smaller ranges.")
         wanted = query.get("address")
