@@ -319,10 +319,12 @@ def _file(
         findings |= table.F_LATE
     office: uint256 = (w >> 48) & 255
     if generation != 0:
-        if st & table.B_CARRIED_IN != 0:
-            office = (st >> 96) & 255
-            findings |= table.F_CORRECTED_AFTER_ARRIVAL
-        elif subjects.words[subjects.masters[(st >> 200) & subjects.M24]] & table.B_ARRIVED != 0:
+        if st & (table.B_CARRIED_IN | table.B_HELD) != 0:
+            office = (st >> 96) & 255            # whoever has or holds it stays competent
+        arrived: uint256 = subjects.words[subjects.masters[(st >> 200) & subjects.M24]]
+        if master != 0:
+            arrived |= subjects.words[subjects.masters[master]]
+        if st & table.B_CARRIED_IN != 0 or arrived & table.B_ARRIVED != 0:
             findings |= table.F_CORRECTED_AFTER_ARRIVAL
     if rulebook.overlays[office << 40] >= t and self._sellers_target(entry, orders, office, t):
         findings |= table.F_OFFICE_TARGET

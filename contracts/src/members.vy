@@ -137,12 +137,14 @@ def _check_may_suspend(t: uint256, o: uint256):
         governor: uint256 = 0
         w, governor = self._member(msg.sender, t)
         assert (w >> 24) & table.R_GOVERNOR != 0, "members: role"
+        # else one governor could suspend the others, and nobody could be reinstated
+        assert (o >> 40) & table.R_GOVERNOR == 0, "members: governor"
 
 
 @external
 def suspend_key(t: uint256, key: address):
     """
-    @notice Suspends a key at once; by its org's cold key or any one governor.
+    @notice Suspends a key at once; by its org's cold key or any one governor (a governor's by its cold key alone).
     """
     self._check_clock(t)
     w: uint256 = self.keys[key]
@@ -155,7 +157,7 @@ def suspend_key(t: uint256, key: address):
 @external
 def suspend_org(t: uint256, org: uint256):
     """
-    @notice Suspends an organisation at once; by its cold key or any one governor.
+    @notice Suspends an organisation at once; by its cold key or any one governor (a governor by its cold key alone).
     """
     self._check_clock(t)
     o: uint256 = self.orgs[org]

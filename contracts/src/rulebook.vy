@@ -98,16 +98,12 @@ def _value(row: uint256, hour: uint256) -> uint256:
 @view
 def _dispatch(country: uint256, mode: uint256, hour: uint256) -> uint256:
     """
-    @dev A country without a row of its own has that of country 0.
+    @dev A country without a row of its own at that hour has that of country 0.
     """
-    row: uint256 = DISPATCH_ROW | country << 8 | mode
-    slot: uint256 = self.rows[row << 2]
-    if slot == 0:
-        row = DISPATCH_ROW | mode
-        slot = self.rows[row << 2]
-    if slot & M24 > hour or slot == 0:
-        return self._older(row, hour)
-    return (slot >> 24) & M40
+    value: uint256 = self._value(DISPATCH_ROW | country << 8 | mode, hour)
+    if value == ABSENT:
+        return self._value(DISPATCH_ROW | mode, hour)
+    return value
 
 
 @internal

@@ -123,6 +123,28 @@ def test_a_new_row_holds_from_its_hour_and_not_before() -> None:
         assert world.findings(world.filed(price=5_000)) == found
 
 
+def test_a_countrys_first_row_leaves_the_time_before_it_alone() -> None:
+    world = World()
+    row = dispatch_row(int.from_bytes(b"JP", "big"), Mode.EXPRESS_AIR)
+    start = (world.now + 10 * GOVERNANCE_DELAY) // 3600
+    pair = start | dispatch_value(1_000, 1_000) << 24
+    assert agree(world, "rule", world.now + 20 * GOVERNANCE_DELAY, row, pair) is None
+    for now, found in ((start * 3600 - 1, ()), (start * 3600, (Finding.VALUE_OVER_LIMIT,))):
+        world.now = now
+        order = world.order(5_000)
+        world.send("seller", order.entry)
+        filing = world.filing(order, dispatch="JP")
+        assert world.send("courier", filing).codes == {}
+        assert world.findings(filing.subject) == found
+
+
+def test_one_governor_cannot_suspend_another() -> None:
+    world = World()
+    for name, target in (("suspend_org", HANDLES["governor2"]), ("suspend_key", GOVERNORS[1])):
+        assert world.do(GOVERNORS[0], name, target) == "members: governor"
+        assert world.do(COLD["governor2"].address, name, target) is None
+
+
 def test_rows_do_not_reach_back_nor_change() -> None:
     world = World()
     row, until = class_row(1), world.now + 10 * GOVERNANCE_DELAY

@@ -142,7 +142,7 @@ def test_what_can_be_proposed(world: World, proposal: tuple[int, int, int]) -> N
 
 
 def test_a_suspended_or_retired_governor_has_no_vote(world: World) -> None:
-    assert world.do(ONE, "suspend_org", HANDLES["governor2"]) is None
+    assert world.do(COLD["governor2"].address, "suspend_org", HANDLES["governor2"]) is None
     assert world.do(COLD["governor3"].address, "retire", THREE) is None
     world.now += 1
     for who in (TWO, THREE):

@@ -10,7 +10,7 @@ from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.kinds import Status
 from ledger.domain.limits import LATE_ORDER_LEAD
-from tests.contract.world import COLD, HANDLES, SIGNERS, SUPPLEMENT, USD, World, digest_of
+from tests.contract.world import COLD, HANDLES, OTHER_OFFICE, SIGNERS, SUPPLEMENT, USD, World, digest_of
 
 CLEARING = (("identity", K.IDENTITY_CHECKED), ("screening", K.SCREENED_PASSED))
 
@@ -340,6 +340,31 @@ def test_a_correction_after_arrival_of_the_master_or_the_parcel() -> None:
     carried(world, parcel)
     fixed = world.filing(kind=K.CORRECTED, subject=parcel)
     assert world.send("courier", fixed).codes == {0: ["ORDER_DROPPED"]}
+
+
+def test_a_correction_onto_a_master_that_arrived() -> None:
+    world = World()
+    digest = bytes(31) + b"\6"
+    master = world.domain.subject_id(K.MASTER_OPENED, HANDLES["courier"], digest)
+    world.send("courier", Entry(master, K.MASTER_OPENED, world.now, digest), Entry(master, K.MASTER_ARRIVED, world.now))
+    filing = world.filing()
+    world.send("courier", filing)
+    world.send("courier", world.filing(kind=K.CORRECTED, subject=filing.subject, master=1))
+    assert world.findings(filing.subject) == (Finding.CORRECTED_AFTER_ARRIVAL,)
+
+
+def test_a_held_parcel_cannot_be_corrected_to_another_office() -> None:
+    world = World()
+    filing = world.filing()
+    world.send("courier", filing)
+    world.send("officer", Entry(filing.subject, K.HELD, world.now, detail=detail(K.HELD, ground=1)), lane=0)
+    moved = world.filing(kind=K.CORRECTED, subject=filing.subject, office=OTHER_OFFICE)
+    assert world.send("courier", moved).codes == {}
+    lift = Entry(filing.subject, K.HOLD_LIFTED, world.now, detail=detail(K.HOLD_LIFTED, number=0))
+    assert world.send("far_officer", lift).codes == {0: ["NOT_YOURS"]}
+    assert world.send("officer", lift).codes == {}
+    assert world.send("courier", moved).codes == {}
+    assert world.send("far_officer", Entry(filing.subject, K.RECALLED, world.now), lane=0).codes == {}
 
 
 def test_a_parcel_of_a_suspended_courier_is_never_cleared_by_rule() -> None:

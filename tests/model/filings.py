@@ -128,7 +128,7 @@ def correct(model: LedgerModel, parcel: Parcel, entry: Entry, t: int) -> Rejecti
         filing.findings.add(Finding.MANY_ORDERS)
     if model.rules.is_late(entry.claimed, t):
         filing.findings.add(Finding.LATE)
-    if parcel.generation and _has_arrived(model, parcel):
+    if parcel.generation and (_has_arrived(model, parcel) or _is_arrived(model, filing.master)):
         filing.findings.add(Finding.CORRECTED_AFTER_ARRIVAL)
     _replace_facts(parcel, filing, entry)
     if _aims_at_a_seller(model, parcel, t) or (parcel.carried_in and model.is_target(parcel, t)):
@@ -144,13 +144,17 @@ def _replace_facts(parcel: Parcel, filing: Filing, entry: Entry) -> None:
     parcel.generation += 1
     parcel.orders = set(filing.orders)
     parcel.master, parcel.origin = filing.master, filing.origin
-    if not parcel.carried_in:
+    if not parcel.carried_in and not parcel.holds_open:
         parcel.office = filing.office
 
 
 def _has_arrived(model: LedgerModel, parcel: Parcel) -> bool:
-    master = model.master(parcel.master)
-    return parcel.carried_in or (master is not None and master.arrived)
+    return parcel.carried_in or _is_arrived(model, parcel.master)
+
+
+def _is_arrived(model: LedgerModel, handle: int) -> bool:
+    master = model.master(handle)
+    return master is not None and master.arrived
 
 
 def _aims_at_a_seller(model: LedgerModel, parcel: Parcel, t: int) -> bool:

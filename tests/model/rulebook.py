@@ -71,8 +71,8 @@ class Rulebook:
     """(office, target, what) -> until when."""
 
     def dispatch_at(self, country: int, mode: int, t: int) -> DispatchRule | None:
-        """Return the limits for a country: its own rows, if it has any, else those of the rest."""
-        return in_force(self.dispatch.get((country, mode)) or self.dispatch.get((0, mode), []), t)
+        """Return the limits for a country: its own row, if one holds, else that of the rest."""
+        return in_force(self.dispatch.get((country, mode), []), t) or in_force(self.dispatch.get((0, mode), []), t)
 
     def class_at(self, code: int, t: int) -> ClassRule | None:
         """Return the rule of a goods class."""
