@@ -86,7 +86,7 @@ class Sealer:
             )
         self.chain = chain
         self.clock = clock
-        self.pool = pool or Pool(chain.store)
+        self.pool = Pool(chain.store) if pool is None else pool
         self._keys = keys
         self._domain = chain.domain
         self._queued: dict[tuple[bytes, int], int] = {}

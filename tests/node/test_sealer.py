@@ -1,0 +1,198 @@
+"""The sealer: stops first, bounded queue, promises, refusals with codes, and never below a countersigned head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from clients.sample.members import Keyring
+from clients.sample.plan import START
+from ledger.chain.batch import Batch, Entry
+from ledger.domain.errors import LedgerError
+from ledger.domain.kinds import KindNumber as K
+from ledger.domain.limits import MAX_BATCH_BYTES
+from ledger.keys import LocalSigner
+from node.chain import Chain
+from node.clock import LogicalClock
+from node.pool import Pool, PoolFull
+from node.rules import is_stop
+from node.sealer import INCLUDE_WITHIN, MAX_BLOCK_ITEMS, BatchRefused, Sealer, SealerKeys
+from node.service import NodeService
+from node.statements import Head
+from node.store import MemoryStore
+from tests.node.days import SEED, Day, follower_key, sealer_keys
+from tests.node.test_faults import orders
+
+KEYRING = Keyring(SEED)
+
+
+@pytest.fixture
+def sealer(day: Day) -> Sealer:
+    return Sealer(Chain(MemoryStore(), day.genesis), sealer_keys(), LogicalClock(START))
+
+
+def signed(sealer: Sealer, who: str = "shop-01", entries: tuple[Entry, ...] = (), **changes: int) -> Batch:
+    values = {"lane": 1, "seq": 0, "not_after": START + 3_600} | changes
+    return Batch.signed(sealer.chain.domain, KEYRING.signer(who), entries=list(entries), **values)
+
+
+def test_a_promise_is_signed_and_the_same_when_asked_again(sealer: Sealer) -> None:
+    batch = signed(sealer)
+    first = sealer.accept(batch)
+    assert first.signer(sealer.chain.domain) == sealer_keys().sealer.address
+    assert first.include_by - first.accepted_at == INCLUDE_WITHIN
+    assert (sealer.accept(batch), len(sealer.pool)) == (first, 1)
+    digest = batch.digest(sealer.chain.domain)
+    assert sealer.status(digest)["state"] == "accepted"
+    sealer.seal()
+    told = sealer.status(digest)
+    assert (told["state"], told["inclusion"]["height"]) == ("included", 1)
+    assert (sealer.accept(batch), len(sealer.pool)) == (first, 0)
+    assert sealer.status(b"\1" * 32) == {"state": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"seq": 1}, "batch.sequence"),
+        ({"not_after": START - 1}, "batch.expired"),
+        ({"who": "nobody"}, "batch.not-a-member"),
+        ({"lane": 0}, "batch.stop-lane"),
+    ],
+)
+def test_what_cannot_be_included_is_not_promised(sealer: Sealer, changes: dict[str, int], code: str) -> None:
+    with pytest.raises(BatchRefused) as refusal:
+        sealer.accept(signed(sealer, **changes))  # type: ignore[arg-type]
+    assert (refusal.value.code, bool(refusal.value.hint), len(sealer.pool)) == (code, True, 0)
+
+
+def test_bad_bytes_are_not_promised(sealer: Sealer) -> None:
+    good = signed(sealer)
+    for bad in (
+        replace(good, signature=bytes(65)), replace(good, entries=b""), replace(good, entries=bytes(32) + b"\1"),
+        replace(good, entries=bytes(MAX_BATCH_BYTES + 32)),
+    ):  # fmt: skip
+        with pytest.raises(LedgerError):
+            sealer.accept(bad)
+    assert len(sealer.pool) == 0
+
+
+def test_numbers_of_what_waits_count(sealer: Sealer) -> None:
+    sealer.accept(signed(sealer, seq=0))
+    with pytest.raises(BatchRefused, match="is 1, not 0"):
+        sealer.accept(signed(sealer, seq=0, not_after=START + 60))
+    sealer.accept(signed(sealer, seq=1))
+    sealer.seal()
+    assert sealer.chain.head.number == 1
+    sealer.accept(signed(sealer, seq=2))
+
+
+def test_a_stop_overtakes_everything_that_waits(sealer: Sealer) -> None:
+    for seq in range(3):
+        sealer.accept(signed(sealer, seq=seq))
+    stop = Entry(5, K.IDENTITY_STOPPED, START)
+    sealer.accept(signed(sealer, "identity", (stop,), lane=0))
+    block = sealer.seal()
+    assert block is not None
+    assert [is_stop(raw) for raw in block.transactions] == [True, False, False, False]
+
+
+def test_a_batch_that_expires_while_it_waits_is_refused_and_said_so(sealer: Sealer) -> None:
+    batch = signed(sealer, not_after=START + 10)
+    sealer.accept(batch)
+    assert isinstance(sealer.clock, LogicalClock)
+    sealer.clock.move_to(START + 11)
+    assert sealer.seal() is None
+    told = sealer.status(batch.digest(sealer.chain.domain))
+    assert (told["state"], told["code"], len(sealer.pool)) == ("refused", "batch.expired", 0)
+    sealer.accept(signed(sealer))  # its number is free again
+
+
+def test_no_block_without_anything_to_put_in(sealer: Sealer) -> None:
+    assert sealer.seal() is None
+    assert sealer.chain.head.number == 0
+
+
+def test_a_block_holds_so_many(sealer: Sealer) -> None:
+    for seq in range(MAX_BLOCK_ITEMS + 3):
+        sealer.accept(signed(sealer, seq=seq))
+    first, second = sealer.seal(), sealer.seal()
+    assert first is not None
+    assert second is not None
+    assert (len(first.transactions), len(second.transactions)) == (MAX_BLOCK_ITEMS, 3)
+    assert second.header.base_fee == 0
+
+
+def test_a_full_queue_pushes_back_but_takes_stops(day: Day) -> None:
+    chain = Chain(MemoryStore(), day.genesis)
+    pool = Pool(chain.store, max_bytes=4_000, stop_reserve=1_000)
+    sealer = Sealer(chain, sealer_keys(), LogicalClock(START), pool)
+    taken = 0
+    with pytest.raises(PoolFull) as refusal:  # noqa: PT012
+        for seq in range(100):
+            sealer.accept(orders(day.genesis, KEYRING, "shop-01", seq))
+            taken += 1
+    assert (refusal.value.code, 0 < taken < 20) == ("pool.full", True)
+    late = orders(day.genesis, KEYRING, "shop-01", taken)
+    assert sealer.status(late.digest(chain.domain))["state"] == "unknown", "nothing was promised"
+    sealer.accept(signed(sealer, "identity", (Entry(5, K.IDENTITY_STOPPED, START),), lane=0))
+    sealer.seal()
+    sealer.accept(late)
+
+
+def test_the_queue_outlives_the_process(day: Day) -> None:
+    store = MemoryStore()
+    first = Sealer(Chain(store, day.genesis), sealer_keys(), LogicalClock(START))
+    batches = [signed(first, seq=seq) for seq in range(3)]
+    for batch in batches:
+        first.accept(batch)
+    second = Sealer(Chain(store, day.genesis), sealer_keys(), LogicalClock(START))
+    assert len(second.pool) == 3
+    second.accept(signed(second, seq=3))
+    second.seal()
+    assert {second.status(batch.digest(second.chain.domain))["state"] for batch in batches} == {"included"}
+
+
+def test_another_key_is_no_sealer(day: Day) -> None:
+    keys = SealerKeys(LocalSigner(b"\3" * 32), sealer_keys().relayer, sealer_keys().stop_relayer)
+    with pytest.raises(BatchRefused) as refusal:
+        Sealer(Chain(MemoryStore(), day.genesis), keys, LogicalClock(START))
+    assert refusal.value.code == "sealer.wrong-key"
+
+
+def test_it_does_not_seal_below_a_countersigned_head(sealer: Sealer) -> None:
+    service = NodeService(sealer.chain, sealer=sealer)
+    service.check_not_below_countersigned()
+    head = Head.signed(sealer.chain.domain, follower_key(), sealer.chain.genesis_hash, 3, b"\7" * 32)
+    service.take_head(head)
+    with pytest.raises(LedgerError, match="countersigned block 3; this store ends at 0"):
+        NodeService(sealer.chain, sealer=sealer).check_not_below_countersigned()
+
+
+def test_heads_of_strangers_and_two_heads_of_one_height_are_refused(sealer: Sealer) -> None:
+    service = NodeService(sealer.chain, sealer=sealer)
+    domain, genesis_hash = sealer.chain.domain, sealer.chain.genesis_hash
+    with pytest.raises(LedgerError, match="not signed by a follower"):
+        service.take_head(Head.signed(domain, LocalSigner(b"\4" * 32), genesis_hash, 1, b"\7" * 32))
+    with pytest.raises(LedgerError, match="not signed by a follower"):
+        service.take_head(Head.signed(domain, follower_key(), b"\1" * 32, 1, b"\7" * 32))
+    service.take_head(Head.signed(domain, follower_key(), genesis_hash, 1, b"\7" * 32))
+    service.take_head(Head.signed(domain, follower_key(), genesis_hash, 1, b"\7" * 32))
+    with pytest.raises(LedgerError, match="two blocks of one height"):
+        service.take_head(Head.signed(domain, follower_key(), genesis_hash, 1, b"\x08" * 32))
+    assert len(service.heads(1)) == 1
+
+
+def test_a_block_is_final_when_every_follower_countersigned_it(sealer: Sealer) -> None:
+    service = NodeService(sealer.chain, sealer=sealer)
+    batch = signed(sealer)
+    sealer.accept(batch)
+    block = sealer.seal()
+    assert block is not None
+    digest = batch.digest(sealer.chain.domain)
+    assert (service.final_height(), service.batch_status(digest)["final"]) == (0, False)
+    service.take_head(
+        Head.signed(sealer.chain.domain, follower_key(), sealer.chain.genesis_hash, block.height, block.hash)
+    )
+    assert (service.final_height(), service.batch_status(digest)["final"]) == (1, True)
