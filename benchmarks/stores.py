@@ -1,7 +1,7 @@
 """Measure embedded stores on the node's write pattern: `python -m benchmarks.stores [--blocks N] [--keys N]`.
 
 One block is one atomic synced commit of random 32-byte keys (trie nodes by hash) with 150-byte values. The figures in
-docs/adr/0010-store.md come from here.
+docs/adr/0009-store.md come from here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The node's durable store: one embedded key-value database, one atomic synced write a block.
 
-RocksDB through rocksdict, chosen by measurement (docs/adr/0010-store.md). Keys start with a space's letter.
+RocksDB through rocksdict, chosen by measurement (docs/adr/0009-store.md). Keys start with a space's letter.
 """
 
 from __future__ import annotations
