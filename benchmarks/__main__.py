@@ -1,7 +1,8 @@
 """`make bench`: entries a second from signed batch to durable block, on an embedded sealer with the real store.
 
 The mix is the sample day's: for each parcel an order, a filing, identity check, screening, carry-in, release and six
-traces; every block is synced. Batch sizes are reported apart, with where the time goes.
+traces; every block is synced. Batch sizes are reported apart, with where the time goes. The baseline of the same run is
+what py-evm needs for one plain opcode: it says how fast the machine was just then.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -31,8 +33,10 @@ from ledger.domain.kinds import KindNumber
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, TRACE_LANE
 from ledger.genesis import CONTRACT
 from ledger.payloads import derive
+from node.blocks import EMPTY_ROOT
 from node.chain import Chain
 from node.clock import LogicalClock
+from node.evm.builder import BlockBuilder
 from node.sealer import Sealer, SealerKeys
 from node.store import RocksStore
 
@@ -40,6 +44,7 @@ K = KindNumber
 TRACES: Final = 6
 SHOPS: Final = 14
 LARGEST: Final = 500
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +128,25 @@ def measure(parcels: int, size: int, folder: Path) -> dict[str, Any]:
             raw = sign_legacy(cold, nonce=nonce, to=CONTRACT, data=data, chain_id=genesis.chain_id, gas=10**6)
             sealer.accept_raw(raw)
     sealer.seal()
-    per_stage: dict[str, float] = {}
+    clock, per_stage = Clock(), {}
     accepting = sealing = 0.0
     entries = blocks = 0
-    for stage in stages(parcels, keyring):
-        signed = list(batches(stage, size, sealer, keyring))
-        began = time.perf_counter()
-        for batch in signed:
-            sealer.accept(batch)
-        taken = time.perf_counter()
-        while len(sealer.pool):
-            sealer.seal()
-            blocks += 1
-        done = time.perf_counter()
-        count = sum(len(listed) for listed in stage.entries.values())
-        entries += count
-        accepting += taken - began
-        sealing += done - taken
-        per_stage[stage.name] = round((done - began) * 1e6 / count, 1)
+    with clock.watching(sealer):
+        for stage in stages(parcels, keyring):
+            signed = list(batches(stage, size, sealer, keyring))
+            began = time.perf_counter()
+            for batch in signed:
+                sealer.accept(batch)
+            taken = time.perf_counter()
+            while len(sealer.pool):
+                sealer.seal()
+                blocks += 1
+            done = time.perf_counter()
+            count = sum(len(listed) for listed in stage.entries.values())
+            entries += count
+            accepting += taken - began
+            sealing += done - taken
+            per_stage[stage.name] = round((done - began) * 1e6 / count, 1)
     cleared = sum(
         1 for _, name in _cleared(sealer.chain) if name == "CLEARED"
     )  # the benchmark must have done the real work
@@ -154,8 +160,65 @@ def measure(parcels: int, size: int, folder: Path) -> dict[str, Any]:
         "entries_per_second": round(entries / (accepting + sealing), 1),
         "parcels_per_second": round(parcels / (accepting + sealing), 1),
         "accepting_share": round(accepting / (accepting + sealing), 3),
+        "shares": {part: round(spent / (accepting + sealing), 3) for part, spent in clock.seconds.items()},
         "microseconds": per_stage,
     }
+
+
+class Clock:
+    """Adds up the time spent in parts of the node."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.seconds: dict[str, float] = {}
+
+    def around(self, part: str, plain: Callable[..., T]) -> Callable[..., T]:
+        """Return a function that does the same and counts its time for a part."""
+
+        def timed(*arguments: Any, **named: Any) -> T:
+            began = time.perf_counter()
+            try:
+                return plain(*arguments, **named)
+            finally:
+                self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+
+        return timed
+
+    @contextmanager
+    def watching(self, sealer: Sealer) -> Iterator[None]:
+        """Count execution, roots and the synced commit of a sealer apart."""
+        kept = BlockBuilder.apply, BlockBuilder.close
+        store = sealer.chain.store
+        BlockBuilder.apply = self.around("executing", kept[0])  # type: ignore[method-assign]
+        BlockBuilder.close = self.around("roots", kept[1])  # type: ignore[method-assign]
+        store.commit = self.around("synced commit", store.commit)  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            BlockBuilder.apply, BlockBuilder.close = kept  # type: ignore[method-assign]
+
+
+LOOP: Final = bytes.fromhex("5b" + "6001600101" * 20 + "50" * 20 + "600056")
+"""Additions in an endless loop, which ends when the gas does."""
+
+
+def microseconds_an_opcode(rounds: int = 3) -> float:
+    """Return what py-evm needs for a plain opcode on this machine now, the best of some rounds."""
+    from eth.db.atomic import AtomicDB
+    from eth.vm.execution_context import ExecutionContext
+    from eth.vm.forks.cancun.state import CancunState
+    from eth.vm.message import Message
+    from eth.vm.transaction_context import BaseTransactionContext
+
+    best = float("inf")
+    for _ in range(rounds):
+        state = CancunState(AtomicDB(), ExecutionContext(bytes(20), 1, 1, 0, bytes(32), 10**9, [], 1, 0, 0), EMPTY_ROOT)
+        message = Message(gas=600_000, to=bytes(20), sender=bytes(20), value=0, data=b"", code=LOOP)
+        began = time.perf_counter()
+        state.computation_class.apply_computation(state, message, BaseTransactionContext(0, bytes(20), []))
+        best = min(best, time.perf_counter() - began)
+    rest = 600_000 / (1 + 20 * 9 + 20 * 2 + 3 + 8)  # gas of one turn: JUMPDEST, 2 PUSH and ADD, POP, PUSH and JUMP
+    return best * 1e6 / (rest * (1 + 20 * 3 + 20 + 2))
 
 
 def _cleared(chain: Chain) -> Iterator[tuple[int, str]]:
@@ -173,6 +236,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, LARGEST])
     options = parser.parse_args()
     rows = []
+    opcode = microseconds_an_opcode()
     for size in options.sizes:
         with tempfile.TemporaryDirectory(prefix="clearance-bench-") as folder:
             parcels = options.parcels if size > 10 else max(50, options.parcels // 4)
@@ -186,12 +250,18 @@ def main() -> None:
     console = Console(width=140)
     console.print(table)
     console.print("columns from `order` on: microseconds an entry", highlight=False)
+    for row in rows:
+        parts = ", ".join(f"{part} {share:.0%}" for part, share in row["shares"].items())
+        console.print(f"batches of {row['batch']}: {parts}; accepting is {row['accepting_share']:.0%}", highlight=False)
     best = max(row["entries_per_second"] for row in rows)
+    opcode = (opcode + microseconds_an_opcode()) / 2  # before and after, so that a slow moment shows
     document = {
         "machine": {"python": platform.python_version(), "cpus": os.cpu_count(), "system": platform.platform()},
         "embedded": {"entries_per_second": best, "syncs": sum(row["blocks"] for row in rows), "sizes": rows},
+        "baselines": {"py_evm_microseconds_an_opcode": round(opcode, 2)},
     }
     Path("bench.json").write_text(json.dumps(document, indent=1) + "\n")
+    console.print(f"baseline: py-evm needs {opcode:.2f} microseconds for a plain opcode", highlight=False)
     console.print(f"best {best:,} entries/s; written to bench.json", highlight=False)
 
 

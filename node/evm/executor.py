@@ -1,4 +1,4 @@
-"""Executes blocks and calls with unmodified py-evm, on Cancun, under our header rule (docs/adr/0011-evm-driver.md)."""
+"""Executes blocks and calls with unmodified py-evm, on Cancun, under our header rule (ADR 0003)."""
 
 from __future__ import annotations
 

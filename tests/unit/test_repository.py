@@ -58,12 +58,20 @@ def test_every_threat_names_a_test_that_exists() -> None:
             assert "def test_" in (ROOT / test).read_text(), test
 
 
+INSIDE = re.compile(r"`((?:contracts|ledger|node|clients|tests|docs|benchmarks)/[\w./-]+\.\w+)`")
+
+
 def test_paths_in_documents_exist() -> None:
     for path in files(".md"):
-        for named in re.findall(
-            r"`((?:contracts|ledger|node|clients|tests|docs|benchmarks)/[\w./-]+\.\w+)`", path.read_text()
-        ):
+        for named in INSIDE.findall(path.read_text()):
             assert (ROOT / named).exists(), f"{path.name}: {named}"
+
+
+def test_decisions_that_sources_name_exist() -> None:
+    numbers = {path.name[:4] for path in (ROOT / "docs" / "adr").glob("0*.md")}
+    for path in files(".py", ".vy", ".md"):
+        text = path.read_text()
+        assert {*re.findall(r"ADR (\d{4})", text), *re.findall(r"docs/adr/(\d{4})", text)} <= numbers, path
 
 
 def test_sources_do_not_need_what_is_beside_the_repository() -> None:
