@@ -112,7 +112,7 @@ class LocalSigner:
             raise KeyFault(f"{path} is no keystore.", hint="Give a version 3 keystore file.") from error
         try:
             return cls(decode_keyfile_json(document, passphrase.encode()))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:  # of a hostile document
             if "MAC mismatch" in str(error):
                 raise WrongPassphrase(f"The passphrase does not open {path}.", hint="Try again.") from error
             raise KeyFault(f"{path} is no keystore.", hint="Give a version 3 keystore file.") from error
