@@ -95,7 +95,7 @@ def build(
     from node.chain import Chain
     from node.clock import LogicalClock, SystemClock
     from node.follower import Follower
-    from node.home import Home
+    from node.home import Home, HomeFault
     from node.pool import Pool
     from node.remote import RemoteNode
     from node.rules import MAX_DRIFT
@@ -112,6 +112,12 @@ def build(
     word = passphrase(stored)
     names = ("follower",) if follow else ("sealer", "relayer", "stop-relayer")
     keys = [folder.signer(name, word) for name in names]
+    followers = {address.lower() for address in genesis.followers}
+    if follow and followers and keys[0].hex_address not in followers:
+        raise HomeFault(
+            f"The genesis file names no follower {keys[0].hex_address}; nobody would take its heads.",
+            hint="Start with the keystore of a follower that the genesis file names.",
+        )
     chain = Chain(RocksStore(folder.store), genesis)
     clock = LogicalClock(max(genesis.timestamp, chain.head.timestamp)) if logical else SystemClock()
     drift = 1 << 40 if genesis.demo else MAX_DRIFT

@@ -9,13 +9,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from clients.cli.run import free_port, lay_out, wait_ready
+from clients.cli.run import lay_out
 from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry, detail
@@ -24,13 +24,18 @@ from ledger.domain.errors import ERROR_TEXTS
 from ledger.domain.kinds import KindNumber as K
 from ledger.genesis import Genesis, loads
 from ledger.keys import LocalSigner
+from node.audit.chain import audit_chain, blocks_of_store
 from node.chain import Chain
 from node.clock import LogicalClock
+from node.follower import Follower
 from node.home import Home
-from node.remote import NodeRefused, RemoteNode
+from node.remote import NodeRefused
 from node.sealer import Sealer, SealerKeys
+from node.service import wait_until
 from node.statements import Receipt
 from node.store import MemoryStore, RocksStore, Space
+from tests.node.days import Copy
+from tests.node.processes import NodeProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,8 +84,8 @@ def seal_all(sealer: Sealer) -> None:
         sealer.seal()
 
 
-def test_after_a_cut_at_any_commit_the_node_goes_on_and_ends_at_the_same_state(tmp_path: Path) -> None:
-    keyring, genesis = lay_out(tmp_path, 4)
+def seal_a_day(genesis: Genesis, keyring: Keyring) -> tuple[CutStore, list[Batch], list[tuple[int, bytes]]]:
+    """Seal batches of three shops; return the store, the batches, and after how many commits each was promised."""
     batches = [orders(genesis, keyring, f"shop-{1 + at % 3:02}", at // 3) for at in range(12)]
     store = CutStore()
     sealer = sealer_on(store, genesis, keyring)
@@ -91,16 +96,62 @@ def test_after_a_cut_at_any_commit_the_node_goes_on_and_ends_at_the_same_state(t
         if at % 4 == 3:
             sealer.seal()
     seal_all(sealer)
+    return store, batches, promised
+
+
+def kept_height(store: CutStore, count: int) -> int:
+    """Return the height in the last of so many commits that names one."""
+    named = [writes[Space.META + b"height"] for writes, _ in store.commits[:count] if Space.META + b"height" in writes]
+    return int.from_bytes(named[-1] or b"", "big") if named else 0
+
+
+def test_after_a_cut_at_any_commit_the_sealer_goes_on_and_ends_at_the_same_state(tmp_path: Path) -> None:
+    keyring, genesis = lay_out(tmp_path, 4)
+    store, batches, promised = seal_a_day(genesis, keyring)
+    whole = Chain(store, genesis)
     assert len(store.commits) > 15
     for cut in range(len(store.commits) + 1):
-        back = sealer_on(store.after(cut), genesis, keyring)
+        disk = store.after(cut)
+        back = sealer_on(disk, genesis, keyring)
+        assert back.chain.head.number == kept_height(store, cut)
+        assert back.chain.head.hash == whole.block(back.chain.head.number).hash
+        report = audit_chain(genesis, blocks_of_store(disk), store=disk)
+        assert report.ok, report.findings
         for commits, digest in promised:
             if commits <= cut:
                 assert back.status(digest)["state"] in {"accepted", "included"}, f"lost by a cut after {cut}"
         for batch in batches:  # writers send again what they have no receipt for, or everything
             back.accept(batch)
         seal_all(back)
-        assert back.chain.head.state_root == sealer.chain.head.state_root
+        assert {back.status(digest)["state"] for _, digest in promised} == {"included"}
+        assert back.chain.head.state_root == whole.head.state_root
+
+
+def test_after_a_cut_at_any_commit_the_follower_goes_on_and_signs_no_second_head(tmp_path: Path) -> None:
+    keyring, genesis = lay_out(tmp_path, 4)
+    source = Copy(Chain(seal_a_day(genesis, keyring)[0], genesis))
+    key, clock = keyring.signer("follower"), LogicalClock(START)
+    store = CutStore()
+    Follower(Chain(store, genesis), key, clock, 1 << 40).sync(source)
+    assert len(store.commits) == 1 + source.chain.head.number
+    for cut in range(len(store.commits) + 1):
+        disk = store.after(cut)
+        back = Follower(Chain(disk, genesis), key, clock, 1 << 40)
+        assert back.chain.head.number == kept_height(store, cut)
+        assert back.chain.head.hash == source.chain.block(back.chain.head.number).hash
+        report = audit_chain(genesis, blocks_of_store(disk), store=disk)
+        assert report.ok, report.findings
+        back.sync(source)
+        assert back.chain.head.hash == source.chain.head.hash
+    assert len({(head.height, head.block_hash) for head in source.heads}) == len({head.height for head in source.heads})
+
+
+def test_what_was_not_synced_is_gone_after_a_cut() -> None:
+    store = CutStore()
+    for number, sync in enumerate((True, False, True, False, False)):
+        store.commit({bytes([number]): b"x"}, sync=sync)
+    kept = [[number for number in range(5) if store.after(cut).get(bytes([number]))] for cut in range(6)]
+    assert kept == [[], [0], [0], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
 
 
 # ------------------------------------------------------------------------------------------------ one clear line
@@ -118,8 +169,8 @@ def home(sealer_home: Path, tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def run(home: Path, port: int = 0, limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "clients.cli", "node", "run", "--home", str(home), "--port", str(port)]
+def run(home: Path, *options: str, port: int = 0, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "clients.cli", "node", "run", "--home", str(home), "--port", str(port), *options]
     before = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=before, cwd=ROOT
@@ -184,6 +235,28 @@ def older_store(home: Path) -> None:
     store.close()
 
 
+def newer_store(home: Path) -> None:
+    store = RocksStore(Home(home).store)
+    store.commit({Space.META + b"schema": b"99"})
+    store.close()
+
+
+def another_first_second(home: Path) -> None:
+    genesis = loads(Home(home).genesis_file.read_text())
+    Home(home).genesis_file.write_text(replace(genesis, timestamp=genesis.timestamp + 1).dumps())
+
+
+def no_current(home: Path) -> None:
+    (Home(home).store / "CURRENT").unlink()
+
+
+def torn_table(home: Path) -> None:
+    tables = list(Home(home).store.glob("*.sst"))
+    assert tables
+    for table in tables:
+        os.truncate(table, table.stat().st_size // 2)
+
+
 def torn_store(home: Path) -> None:
     for manifest in Home(home).store.glob("MANIFEST*"):
         manifest.write_bytes(manifest.read_bytes()[:7])
@@ -200,6 +273,10 @@ FAULTS: dict[Callable[[Path], None], str] = {
     no_genesis: "genesis.invalid",
     no_token: "home.unusable",
     older_store: "store.version",
+    newer_store: "store.version",
+    another_first_second: "store.foreign-chain",
+    no_current: "store.corrupt",
+    torn_table: "store.corrupt",
     torn_store: "store.corrupt",
 }
 
@@ -210,11 +287,20 @@ def test_what_is_wrong_with_the_folder(home: Path, fault: Callable[[Path], None]
     check_one_clear_line(run(home), FAULTS[fault])
 
 
+def test_a_followers_key_that_the_genesis_file_does_not_name(tmp_path: Path) -> None:
+    lay_out(tmp_path, 6)
+    folder = Home(tmp_path / "follower")
+    folder.keystore("follower").unlink()
+    LocalSigner(b"\7" * 32).save(folder.keystore("follower"), folder.passphrase_file.read_text().strip())
+    check_one_clear_line(run(folder.path, "--follow", "http://127.0.0.1:9"), "home.unusable")
+    assert not folder.store.exists(), "refused before anything is written"
+
+
 def test_a_taken_port(home: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        check_one_clear_line(run(home, other.getsockname()[1]), "port.taken")
+        check_one_clear_line(run(home, port=other.getsockname()[1]), "port.taken")
 
 
 def test_a_store_in_use(home: Path) -> None:
@@ -228,51 +314,34 @@ def test_no_room_at_the_start(home: Path) -> None:
     check_one_clear_line(run(home, limit=4096), "store.full")
 
 
-@pytest.fixture
-def small_disk(home: Path) -> Iterator[tuple[RemoteNode, Callable[[], RemoteNode]]]:
-    """A running sealer whose files may not grow above 400 kB, and how to start it again without that limit."""
-    port, started = free_port(), []
-
-    def start(limit: int | None) -> RemoteNode:
-        command = [sys.executable, "-m", "clients.cli", "node", "run", "--home", str(home), "--port", str(port)]
-        before = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
-        with (home / "log").open("ab") as log:
-            started.append(subprocess.Popen(
-                [*command, "--logical-clock"], stdout=log, stderr=log, preexec_fn=before, cwd=ROOT, env=os.environ,
-            ))  # fmt: skip
-        node = RemoteNode(f"http://127.0.0.1:{port}", Home(home).token())
-        wait_ready(node, started[-1], home)
-        return node
-
-    def again() -> RemoteNode:
-        started[-1].kill()
-        started[-1].wait()
-        return start(None)
-
-    yield start(400_000), again
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def test_a_disk_that_fills_while_it_runs(home: Path, small_disk: tuple[RemoteNode, Callable[[], RemoteNode]]) -> None:
-    node, again = small_disk
+def test_a_disk_that_fills_while_it_runs(home: Path) -> None:
+    """Its files may not grow above 400 kB: it refuses by the code of a full disk; with room it keeps every promise."""
+    process = NodeProcess(home, ("--logical-clock",), file_limit=400_000)
     keyring, genesis = Keyring(6), Home(home).genesis()
     receipts: list[Receipt] = []
-    refusal: NodeRefused | None = None
-    for seq in range(400):
-        try:
-            receipts.append(Receipt.of(node.send_batch(orders(genesis, keyring, "shop-01", seq))))
-        except NodeRefused as error:
-            refusal = error
-            break
-    assert refusal is not None
-    assert (refusal.code, bool(refusal.hint)) == ("store.full", True)
-    assert receipts
-    node.close()
-    node = again()
-    while node.status()["queued"]:
-        pass
-    assert node.status()["trouble"] is None
-    assert {node.batch_status(receipt.batch)["state"] for receipt in receipts} == {"included"}
-    node.close()
+    try:
+        node = process.start()
+        refusal: NodeRefused | None = None
+        while refusal is None and len(receipts) < 400:
+            try:
+                receipts.append(Receipt.of(node.send_batch(orders(genesis, keyring, "shop-01", len(receipts)))))
+            except NodeRefused as error:
+                refusal = error
+        assert refusal
+        assert (refusal.code, bool(refusal.hint)) == ("store.full", True)
+        assert receipts
+        assert "Traceback" not in (home / "log").read_text()
+        node.close()
+        process.kill()
+        process.file_limit = None
+        node = process.start()
+        assert wait_until(lambda: node.status()["queued"] == 0, 60)
+        assert node.status()["trouble"] is None
+        assert {node.batch_status(receipt.batch)["state"] for receipt in receipts} == {"included"}
+        node.close()
+        assert process.stop() == 0
+    finally:
+        process.kill()
+    store = RocksStore(Home(home).store, read_only=True)
+    assert audit_chain(genesis, blocks_of_store(store), store=store).ok
+    store.close()
