@@ -7,15 +7,15 @@ from typing import Final
 
 import rlp
 
-from ledger.chain.calls import read_submit
 from ledger.chain.state import LedgerState
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis
 from node.blocks import Block, ExecutedBlock, Header, Receipt
 from node.evm.executor import Executor
 from node.genesis import execute_genesis
+from node.rules import batch_of
 from node.store import Space, Store, StoreForeign
-from node.transactions import body_of, hash_of
+from node.transactions import hash_of
 
 BLOCKHASH_WINDOW: Final = 256
 HEIGHT_BYTES: Final = 8
@@ -82,9 +82,8 @@ class Chain:
         for index, raw in enumerate(block.transactions):
             place = height + index.to_bytes(4, "big")
             writes[Space.TRANSACTION + hash_of(raw)] = place
-            wrapped = body_of(raw)
-            submitted = read_submit(wrapped.data) if wrapped.to == CONTRACT else None
-            if submitted and executed.receipts[index].status:
+            submitted = batch_of(raw) if executed.receipts[index].status else None
+            if submitted:
                 writes[Space.BATCH + submitted[0].digest(self.domain)] = place
         writes[Space.META + b"height"] = height
         self.store.commit(writes | extra)

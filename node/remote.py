@@ -165,6 +165,7 @@ def _batches(block: Block, logs: list[list[list[Any]]]) -> Iterator[IncludedBatc
             for address, topics, data in logs[index]
             if _bytes(address) == CONTRACT
         ]
-        found = read_batch(block.height, index, body.data, decoded) if body.to == CONTRACT else None
+        carries = decoded and body.to == CONTRACT  # what reverted left no log and may be anything
+        found = read_batch(block.height, index, body.data, decoded) if carries else None
         if found:
             yield found

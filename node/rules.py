@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
+from eth_abi.exceptions import DecodingError
+from rlp.exceptions import RLPException
+
 from ledger.chain.batch import Batch, BatchFault
 from ledger.chain.calls import read_submit
 from ledger.commitments import LedgerDomain
@@ -31,13 +34,15 @@ class BadSeal(InvalidBlock):
 
 
 def batch_of(raw: bytes) -> tuple[Batch, int] | None:
-    """Return the batch (and its `t`) that a transaction carries to the ledger's contract, if any."""
-    body = body_of(raw)
-    if body.to != CONTRACT:
-        return None
+    """Return the batch (and its `t`) that a transaction carries to the ledger's contract, if any.
+
+    Anyone may send raw transactions, and blocks are looked at before they are executed: bytes that are no transaction
+    and calldata that is no batch carry none, and must not stop a node.
+    """
     try:
-        return read_submit(body.data)
-    except BatchFault:
+        body = body_of(raw)
+        return read_submit(body.data) if body.to == CONTRACT else None
+    except (BatchFault, DecodingError, RLPException, LookupError, ValueError, TypeError):
         return None
 
 

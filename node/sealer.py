@@ -23,6 +23,7 @@ from node.chain import Chain
 from node.clock import Clock
 from node.evm.executor import BlockBuilder, InvalidTransaction
 from node.pool import Pool, Queued
+from node.rules import is_stop
 from node.statements import Inclusion, Receipt
 from node.store import Space
 from node.transactions import hash_of
@@ -99,6 +100,8 @@ class Sealer:
     def accept(self, batch: Batch) -> Receipt:
         """Queue a batch durably and sign the promise to include it. Sending it again gives the same receipt.
 
+        A batch that was refused while it waited (one before it in its lane expired, say) is judged anew.
+
         Raises:
             BatchFault: malformed; visible without state.
             BatchRefused: signature, sequence, expiry, membership or lane.
@@ -107,7 +110,8 @@ class Sealer:
         batch.unpacked()
         digest = batch.digest(self._domain)
         kept = self.chain.store.get(Space.PROMISE + digest)
-        if kept is not None:
+        refused = self.chain.store.get(Space.REFUSED + digest)
+        if kept is not None and refused is None:
             return Receipt.decode(kept)
         try:
             key = recover(digest, batch.signature)
@@ -116,7 +120,7 @@ class Sealer:
         now = self.clock.now()
         self._check_admission(batch, key, now)
         receipt = Receipt.signed(self._domain, self._keys.sealer, digest, now, now + INCLUDE_WITHIN)
-        self.pool.add(batch, b"", {Space.PROMISE + digest: receipt.encode()})
+        self.pool.add(batch, b"", {Space.PROMISE + digest: receipt.encode(), Space.REFUSED + digest: None})
         self._queued[key, batch.lane] = batch.seq + 1
         return receipt
 
@@ -161,10 +165,9 @@ class Sealer:
             item.raw == raw for item in self.pool.in_order()
         ):
             builder = self.chain.executor.build(self.chain.head, self.clock.now())
-            for item in self.pool.in_order():
-                if item.raw:
-                    builder.apply(item.raw)
-            builder.apply(raw)
+            waiting = [item.raw for item in self.pool.in_order() if item.raw] + [raw]
+            for each in sorted(waiting, key=lambda one: not is_stop(one)):  # the order they will stand in
+                builder.apply(each)
             self.pool.add(None, raw, {})
         return digest
 

@@ -34,7 +34,8 @@ class ParcelHistory:
         for index, raw in enumerate(block.transactions):
             body = body_of(raw)
             logs = [(log.topics, log.data) for log in executed.receipts[index].logs]
-            batch = read_batch(block.height, index, body.data, logs) if body.to == CONTRACT else None
+            carries = body.to == CONTRACT and executed.receipts[index].status
+            batch = read_batch(block.height, index, body.data, logs) if carries else None
             if batch and not batch.batch.is_trace:
                 for each in batch.entries():
                     self._entry(batch, each, block.header.timestamp)

@@ -44,7 +44,8 @@ class ChainIndex:
         for index, raw in enumerate(block.transactions):
             body = body_of(raw)
             logs = [(log.topics, log.data) for log in executed.receipts[index].logs]
-            found = read_batch(block.height, index, body.data, logs) if body.to == CONTRACT else None
+            carries = body.to == CONTRACT and executed.receipts[index].status
+            found = read_batch(block.height, index, body.data, logs) if carries else None
             if found:
                 digest = found.batch.digest(self.genesis.domain)
                 self.places[digest] = (block.height, index)

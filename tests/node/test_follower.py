@@ -10,6 +10,7 @@ from ledger.keys import LocalSigner
 from node.blocks import Block, InvalidBlock
 from node.chain import Chain, height_key
 from node.clock import LogicalClock
+from node.evm.builder import trie_root
 from node.follower import Follower
 from node.rules import MAX_DRIFT, is_stop
 from node.sealer import Sealer
@@ -114,6 +115,17 @@ def test_stops_that_stand_last(source: Copy) -> None:
     ((block, _),) = source.blocks(height, 1)
     turned = replace(block, transactions=tuple(sorted(block.transactions, key=is_stop)))
     assert refuses(follower, turned, seal(source, turned)) == "block.stops-first"
+
+
+@pytest.mark.parametrize("garbage", [b"\xc0", b"\x05abc", b"\x03\xc0", b"\xc9" + b"\xc0" * 9])
+def test_a_block_that_holds_what_is_no_transaction(source: Copy, garbage: bytes) -> None:
+    """The sealer's own key seals it, with the root of the body it sends."""
+    follower = fresh(source, 6)
+    ((block, sealed),) = source.blocks(6, 1)
+    body = (*block.transactions, garbage)
+    bad = replace(block, header=replace(block.header, transactions_root=trie_root(body)), transactions=body)
+    assert refuses(follower, bad, seal(source, bad)) == "block.transaction"
+    follower.take(block, sealed)
 
 
 def test_a_source_that_lost_its_past(day: Day, source: Copy) -> None:

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry
+from ledger.commitments import LedgerDomain
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.limits import MAX_BATCH_BYTES
+from ledger.genesis import CONTRACT
 from ledger.keys import LocalSigner
 from node.chain import Chain
 from node.clock import LogicalClock
 from node.follower import Follower
+from node.pool import Pool, Queued
 from node.remote import NodeRefused, RemoteNode, Unreachable
 from node.rpc.ledger import batch_document
 from node.sealer import Sealer
@@ -25,7 +29,7 @@ from node.service import NodeService, wait_until
 from node.statements import Inclusion, Receipt
 from node.store import MemoryStore
 from tests.node.days import SEED, Day, follower_key, sealer_keys
-from tests.node.serving import served
+from tests.node.serving import TOKEN, served
 from tests.node.test_faults import orders
 
 KEYRING = Keyring(SEED)
@@ -128,6 +132,39 @@ def test_refusals_have_codes_and_say_what_to_do(pair: Pair) -> None:
         assert refused(pair, broken) == "rpc.parameters"
     for number in (hex(1 << 64), hex((1 << 256) - 1)):
         assert refused(pair, good | {"lane": number}) in {"batch.shape", "rpc.parameters"}
+
+
+def test_a_replay_and_a_batch_for_another_chain_are_refused(pair: Pair) -> None:
+    batch = pair.next()
+    digest = Receipt.of(pair.sealer.send_batch(batch)).batch
+    assert wait_until(lambda: pair.sealer.batch_status(digest)["state"] == "included", 10)
+    used = Batch.signed(
+        pair.day.genesis.domain, KEYRING.signer("shop-02"), lane=1, seq=batch.seq, not_after=START + 99, entries=[]
+    )
+    assert refused(pair, batch_document(used)) == "batch.sequence"
+    for domain in (LedgerDomain(pair.day.genesis.chain_id + 1, CONTRACT), LedgerDomain(820_250, b"\1" * 20)):
+        foreign = Batch.signed(
+            domain, KEYRING.signer("shop-02"), lane=1, seq=pair.seq, not_after=START + 99, entries=[]
+        )
+        assert refused(pair, batch_document(foreign)) == "batch.not-a-member"
+
+
+def test_push_back_has_a_code_of_its_own_and_the_same_batch_comes_in_later(day: Day) -> None:
+    chain = Chain(MemoryStore(), day.genesis)
+    first, second = (orders(day.genesis, KEYRING, "shop-02", seq) for seq in (0, 1))
+    pool = Pool(chain.store, max_bytes=Queued(0, first, b"").size, stop_reserve=0)
+    service = NodeService(chain, sealer=Sealer(chain, sealer_keys(), LogicalClock(START), pool))
+    service._pause = 2.0  # the first batch waits that long for company
+    with served(service) as node:
+        node.send_batch(first)
+        call = {"jsonrpc": "2.0", "id": 1, "method": "clearance_sendBatch", "params": [batch_document(second)]}
+        answer = httpx.post(node.url, json=call, headers={"Authorization": f"Bearer {TOKEN}"}).json()
+        assert (answer["error"]["code"], answer["error"]["data"]["code"]) == (-32005, "pool.full")
+        digest = second.digest(chain.domain)
+        assert node.batch_status(digest) == {"state": "unknown"}, "nothing was promised"
+        assert wait_until(lambda: node.status()["queued"] == 0, 10)
+        assert Receipt.of(node.send_batch(second)).batch == digest
+        assert wait_until(lambda: node.batch_status(digest)["state"] == "included", 10)
 
 
 def test_many_at_once_are_all_kept_once(pair: Pair) -> None:
