@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from clients.cli.run import free_port, lay_out, start, wait_ready
 from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry
@@ -15,13 +17,17 @@ from ledger.domain.limits import MAX_BATCH_BYTES
 from ledger.keys import LocalSigner
 from node.chain import Chain
 from node.clock import LogicalClock
+from node.follower import Follower
+from node.home import Home
 from node.pool import Pool, PoolFull
+from node.remote import RemoteNode
 from node.rules import is_stop
 from node.sealer import INCLUDE_WITHIN, MAX_BLOCK_ITEMS, BatchRefused, Sealer, SealerKeys
-from node.service import NodeService
+from node.service import NodeService, wait_until
 from node.statements import Head
-from node.store import MemoryStore
-from tests.node.days import SEED, Day, follower_key, sealer_keys
+from node.store import MemoryStore, RocksStore
+from tests.node.days import SEED, Copy, Day, follower_key, sealer_keys
+from tests.node.serving import TOKEN, served
 from tests.node.test_faults import orders
 
 KEYRING = Keyring(SEED)
@@ -196,3 +202,34 @@ def test_a_block_is_final_when_every_follower_countersigned_it(sealer: Sealer) -
         Head.signed(sealer.chain.domain, follower_key(), sealer.chain.genesis_hash, block.height, block.hash)
     )
     assert (service.final_height(), service.batch_status(digest)["final"]) == (1, True)
+
+
+def test_started_with_a_peer_it_takes_the_newer_blocks_first_and_seals_on_top(day: Day, tmp_path: Path) -> None:
+    """The command itself, on a store restored from an old backup, with a follower over HTTP."""
+    lay_out(tmp_path, SEED)
+    home = Home(tmp_path / "sealer")
+    home.genesis_file.write_text(day.genesis.dumps())
+    source = Copy(Chain(day.memory(), day.genesis))
+    clock = LogicalClock(source.chain.head.timestamp)
+    ahead, backup = Chain(MemoryStore(), day.genesis), Chain(RocksStore(home.store), day.genesis)
+    for chain, height in ((ahead, 6), (backup, 2)):
+        for block, seal in source.blocks(1, height):
+            Follower(chain, None, clock).take(block, seal)
+    backup.store.close()
+    following = NodeService(ahead, follower=Follower(ahead, None, clock), upstream=Copy(ahead))  # type: ignore[arg-type]
+    with served(following) as peer:
+        process = start(home.path, port := free_port(), "--logical-clock", "--peer", peer.url, "--follow-token", TOKEN)
+        node = RemoteNode(f"http://127.0.0.1:{port}", home.token())
+        try:
+            wait_ready(node, process, home.path)
+            assert node.status()["blockHash"] == "0x" + ahead.head.hash.hex()
+            batch = Batch.signed(
+                day.genesis.domain, KEYRING.signer("shop-01"), lane=77, seq=0, not_after=2**40, entries=[]
+            )
+            node.send_batch(batch)
+            assert wait_until(lambda: node.status()["height"] == 7, 10)
+            assert node.blocks(7, 1)[0][0].header.parent_hash == ahead.head.hash
+        finally:
+            node.close()
+            process.terminate()
+            assert process.wait(30) == 0
