@@ -56,6 +56,7 @@ lock: ## write requirements/*.txt anew (needs uv)
 
 anvil: ## install the second EVM that the audit compares with (needs npm)
 	@test -x $(ANVIL) || npm ci --prefix tools/anvil --no-audit --no-fund --ignore-scripts
+	@test -x $(ANVIL) || { echo "npm left no anvil: try npm cache verify"; exit 1; }
 
 clean: ## remove what was made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis tools/anvil/node_modules bench.json

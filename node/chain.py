@@ -11,7 +11,7 @@ from ledger.chain.state import LedgerState
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis
 from node.blocks import Block, ExecutedBlock, Header, Receipt
-from node.evm.executor import Executor
+from node.evm.executor import Driver, Executor
 from node.genesis import execute_genesis
 from node.rules import batch_of
 from node.store import Space, Store, StoreForeign
@@ -35,8 +35,8 @@ def height_key(height: int) -> bytes:
 class Chain:
     """Reads and extends the chain. One process owns it; calls are not thread-safe."""
 
-    def __init__(self, store: Store, genesis: Genesis) -> None:
-        """Open the chain of a genesis file; an empty store gets block 0.
+    def __init__(self, store: Store, genesis: Genesis, driver: Driver = Driver.PLAIN) -> None:
+        """Open the chain of a genesis file, to be executed by a driver; an empty store gets block 0.
 
         Raises:
             StoreForeign: the store holds another chain.
@@ -45,7 +45,7 @@ class Chain:
         self.genesis = genesis
         self.domain = genesis.domain
         self.nodes = _Nodes(store)
-        self.executor = Executor(self.nodes, genesis.chain_id, self._hashes_below)
+        self.executor = Executor(self.nodes, genesis.chain_id, self._hashes_below, driver)
         kept = store.get(Space.META + b"genesis")
         if kept is None:
             executed = execute_genesis(genesis)

@@ -37,6 +37,7 @@ FULL: Final = "The block is full."
 
 REASONS: Final = {
     "batch: clock": "batch.clock",
+    "batch: forwarded": "batch.forwarded",
     "batch: expired": "batch.expired",
     "batch: high s": "batch.signature",
     "batch: signature": "batch.signature",

@@ -31,6 +31,12 @@ FOLLOW_PAUSE: Final = 0.1
 RETRY_PAUSE: Final = 1.0
 
 
+class NodeStopped(LedgerError):
+    """The node takes nothing more until it is started again."""
+
+    code = "node.stopped"
+
+
 class Upstream(Source, Protocol):
     """The node a follower follows: blocks come from it, batches go to it."""
 
@@ -105,6 +111,9 @@ class NodeService:
             except LedgerError as error:
                 log.warning("%s", error)
                 self._stop.wait(RETRY_PAUSE)
+            except Exception:  # a fault of ours: promise nothing more, and say so
+                log.exception("the node stops")
+                self._give_up(NodeStopped("The node met a fault of its own.", hint="See its log; restart it."))
 
     def _give_up(self, error: LedgerError) -> None:
         """Report what cannot heal by itself and stop; what is kept stays readable."""
@@ -145,6 +154,7 @@ class NodeService:
         Raises:
             LedgerError: refused, or push-back.
         """
+        self._check_running()
         if self.sealer is None:
             return self._upstream().send_batch(batch)
         with self._lock:
@@ -154,12 +164,17 @@ class NodeService:
 
     def send_raw(self, raw: bytes) -> bytes:
         """Take a raw transaction, or pass it on; return its hash."""
+        self._check_running()
         if self.sealer is None:
             return self._upstream().send_raw(raw)
         with self._lock:
             digest = self.sealer.accept_raw(raw)
         self._work.set()
         return digest
+
+    def _check_running(self) -> None:
+        if self.trouble:
+            raise NodeStopped(f"The node has stopped: {self.trouble.detail}", hint="Its operator must restart it.")
 
     def batch_status(self, digest: bytes) -> dict[str, Any]:
         """Say what became of a batch, with whether its block is final."""

@@ -74,6 +74,7 @@ def run(
     follow: Annotated[str | None, typer.Option(help="Follow this node instead of sealing.")] = None,
     follow_token: Annotated[str, typer.Option(envvar="CLEARANCE_FOLLOW_TOKEN", help="Its access token.")] = "",
     peer: Annotated[list[str] | None, typer.Option(help="Followers a sealer takes newer blocks from first.")] = None,
+    driver: Annotated[str, typer.Option(help="plain: py-evm as it is; fast: its opcode loop replaced.")] = "plain",
     logical_clock: Annotated[bool, typer.Option(help="Demo chains only: the replay moves the clock.")] = False,
     passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of the keystores.")] = None,
 ) -> None:
@@ -82,18 +83,26 @@ def run(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with errors():
         listener = bind(host, port)
-        service, token = build(home, follow, follow_token, peer or [], passphrase_file, logical=logical_clock)
+        service, token = build(home, follow, follow_token, peer or [], passphrase_file, driver, logical=logical_clock)
         address = f"http://{host}:{listener.getsockname()[1]}"
         out.print(f"{service.role} at {address}, head {service.chain.head.number}", highlight=False)
         serve(service, token, listener)
 
 
 def build(
-    home: Path, follow: str | None, follow_token: str, peers: list[str], passphrase_file: Path | None, *, logical: bool
+    home: Path,
+    follow: str | None,
+    follow_token: str,
+    peers: list[str],
+    passphrase_file: Path | None,
+    driver: str,
+    *,
+    logical: bool,
 ) -> tuple[Any, str]:
     """Put a node together from its folder; return service and token."""
     from node.chain import Chain
     from node.clock import LogicalClock, SystemClock
+    from node.evm.executor import Driver
     from node.follower import Follower
     from node.home import Home, HomeFault
     from node.pool import Pool
@@ -105,6 +114,8 @@ def build(
 
     folder = Home(home)
     genesis = folder.genesis()
+    if driver not in set(Driver):
+        raise LedgerError(f"There is no driver {driver[:20]}.", hint=f"Use {' or '.join(Driver)}.")
     if logical and not genesis.demo:
         raise LedgerError("A logical clock is for demo chains.", hint="Start without --logical-clock.")
     token = folder.token()
@@ -118,14 +129,17 @@ def build(
             f"The genesis file names no follower {keys[0].hex_address}; nobody would take its heads.",
             hint="Start with the keystore of a follower that the genesis file names.",
         )
-    chain = Chain(RocksStore(folder.store), genesis)
+    chain = Chain(RocksStore(folder.store), genesis, Driver(driver))
     clock = LogicalClock(max(genesis.timestamp, chain.head.timestamp)) if logical else SystemClock()
     drift = 1 << 40 if genesis.demo else MAX_DRIFT
     if follow:
         upstream = RemoteNode(follow, follow_token)
         return NodeService(chain, follower=Follower(chain, keys[0], clock, drift), upstream=upstream), token
     for url in peers:
-        Follower(chain, None, clock, drift).sync(RemoteNode(url, follow_token))
+        known = RemoteNode(url, follow_token)
+        if known.status()["height"] >= chain.head.number:  # one that lags has nothing to give
+            Follower(chain, None, clock, drift).sync(known)
+        known.close()
     service = NodeService(chain, sealer=Sealer(chain, SealerKeys(*keys), clock, Pool(chain.store)))
     service.check_not_below_countersigned()
     return service, token

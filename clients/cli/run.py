@@ -131,7 +131,7 @@ def run(
         try:
             url = f"http://127.0.0.1:{ports[0]}"
             token = Home(home / "sealer").token()
-            processes.append(start(home / "sealer", ports[0], "--logical-clock"))
+            processes.append(start(home / "sealer", ports[0], "--logical-clock", "--driver", "fast"))
             nodes["sealer"] = RemoteNode(url, token)
             wait_ready(nodes["sealer"], processes[0], home / "sealer")
             os.environ["CLEARANCE_FOLLOW_TOKEN"] = token

@@ -102,13 +102,15 @@ def submit(
     entries: Bytes[table.MAX_BATCH_BYTES],
 ):
     """
-    @notice Takes a batch that a member signed; anyone may relay it.
+    @notice Takes a batch that a member signed; anyone may relay it, in a transaction of its own: who reads blocks
+            finds it in the calldata, and stops stand first.
     @param lane 0 stops, from 2**63 on traces, else the writer's choice
     @param seq Next number of the key in the lane
     @param notAfter Time after which the batch is dead
     @param t Time of wrapping, set by the relayer: the time every rule goes by
     @param entries First word: number of entries; then entries of three words and the extra words they name
     """
+    assert msg.sender == tx.origin, "batch: forwarded"
     members._check_clock(t)
     assert t <= convert(notAfter, uint256), "batch: expired"
     key: address = self._signer(lane, seq, notAfter, v, r, s, keccak256(entries))

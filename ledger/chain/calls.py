@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
 from contracts.artifact import load_artifact
@@ -47,7 +48,7 @@ def read_submit(data: bytes) -> tuple[Batch, int] | None:
     try:
         lane, seq, not_after, t, v, r, s, entries = decode(SUBMIT_TYPES, data[4:])
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([v])
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, DecodingError) as error:
         raise BatchFault("the calldata of submit is malformed", hint="Encode it by the contract's ABI.") from error
     return Batch(lane, seq, not_after, entries, signature), t
 

@@ -125,6 +125,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "audit.no-second-evm": Sentence("비교할 두 번째 EVM이 없습니다.", "There is no second EVM to compare with."),
     "batch.clock": Sentence("묶음을 싼 시각이 블록 시각과 맞지 않습니다.", "The batch was wrapped too long ago."),
     "batch.expired": Sentence("묶음의 유효 시각이 지났습니다.", "The batch has expired."),
+    "batch.forwarded": Sentence(
+        "다른 계약을 거친 묶음은 받지 않습니다.", "A batch is not taken through another contract."
+    ),
     "batch.not-a-member": Sentence("회원의 열쇠가 아닙니다.", "The key belongs to no member."),
     "batch.refused": Sentence("묶음을 받을 수 없습니다.", "The batch is refused."),
     "batch.sequence": Sentence("묶음의 순번이 맞지 않습니다.", "The batch is out of sequence."),
@@ -164,6 +167,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "ledger.error": Sentence("처리할 수 없습니다.", "This cannot be done."),
     "money.currency": Sentence("알 수 없는 통화입니다.", "The currency is unknown."),
     "money.invalid": Sentence("금액이 올바르지 않습니다.", "The amount is not valid."),
+    "node.stopped": Sentence("노드가 멈추었습니다.", "The node has stopped."),
     "node.unreachable": Sentence("노드가 응답하지 않습니다.", "The node does not answer."),
     "payload.not-for-you": Sentence("이 열쇠로는 열 수 없는 내용입니다.", "The payload was not sealed to this key."),
     "payload.unusable": Sentence("내용을 봉하거나 열 수 없습니다.", "The payload cannot be sealed or opened."),

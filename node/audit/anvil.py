@@ -63,6 +63,7 @@ class SecondEvm:
         Raises:
             NoSecondEvm: it is not installed or does not come up.
         """
+        program = anvil_path()
         self.findings: list[Found] = []
         self._last: Header | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="clearance-anvil-")
@@ -73,7 +74,7 @@ class SecondEvm:
             port = probe.getsockname()[1]
         self._process = subprocess.Popen(
             [
-                str(anvil_path()), "--host", "127.0.0.1", "--port", str(port), "--init", str(file), "--no-mining",
+                str(program), "--host", "127.0.0.1", "--port", str(port), "--init", str(file), "--no-mining",
                 "--hardfork", "cancun", "--accounts", "0", "--base-fee", "0", "--gas-price", "0", "--silent",
                 "--disable-min-priority-fee", "--disable-default-create2-deployer", "--gas-limit", "4000000000",
                 "--chain-id", str(genesis.chain_id), "--order", "fifo", "--timestamp", str(genesis.timestamp),

@@ -129,6 +129,8 @@ def _excused(index: ChainIndex, receipt: Receipt, batch: Batch | None, suspended
         return False
     key = recover(receipt.batch, batch.signature)
     rival = index.slots.get((key, batch.lane, batch.seq))
+    if batch.seq and (key, batch.lane, batch.seq - 1) not in index.slots:
+        return True  # the one before it is not in the chain: if that was promised too, it is what is missing
     return rival is not None or batch.not_after < receipt.include_by or suspended.get(key, newest) < receipt.include_by
 
 

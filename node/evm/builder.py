@@ -15,6 +15,7 @@ from eth.abc import ComputationAPI, ReceiptAPI, SignedTransactionAPI
 from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.vm.forks.cancun import CancunVM
 from eth.vm.forks.cancun.blocks import CancunBlockHeader
+from eth.vm.forks.cancun.state import CancunState
 from eth_keys.exceptions import BadSignature
 from eth_utils.exceptions import ValidationError
 from trie import HexaryTrie
@@ -81,7 +82,15 @@ def trie_root(items: Sequence[bytes]) -> bytes:
 class BlockBuilder:
     """Executes transactions one by one on top of a parent and closes the block. Nothing is written to the store."""
 
-    def __init__(self, nodes: Nodes, chain_id: int, parent: Header, timestamp: int, hashes: Iterable[bytes]) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        chain_id: int,
+        parent: Header,
+        timestamp: int,
+        hashes: Iterable[bytes],
+        driver: type[CancunState] = CancunState,
+    ) -> None:
         """Start a block. Its time never runs back: it is the later of the parent's and `timestamp`."""
         self._chain_id = chain_id
         self._pending = Pending(nodes)
@@ -91,7 +100,7 @@ class BlockBuilder:
             timestamp=max(parent.timestamp, timestamp),
             state_root=parent.state_root,
         )
-        self._state = open_state(self._pending, self.header, chain_id, hashes)
+        self._state = open_state(self._pending, self.header, chain_id, hashes, driver)
         self._raw: list[bytes] = []
         self._receipts: list[Receipt] = []
         self._encoded_receipts: list[bytes] = []

@@ -1,9 +1,10 @@
-"""Executes blocks and calls with unmodified py-evm, on Cancun, under our header rule (ADR 0003)."""
+"""Executes blocks and calls with py-evm, unmodified unless told, on Cancun, under our header rule (ADR 0003)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from enum import StrEnum
 from typing import Final
 
 from eth.exceptions import VMError
@@ -15,12 +16,14 @@ from eth_utils.exceptions import ValidationError
 from node.blocks import COINBASE, Block, ExecutedBlock, Header, WrongField, WrongTransaction
 from node.evm.builder import MAX_TRANSACTION_GAS, BlockBuilder, TransactionResult, reason_of, trie_root
 from node.evm.genesis import genesis_block, run_constructor
+from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
 from node.evm.state import Nodes, Pending, open_state
 from node.evm.transactions import InvalidTransaction, decode
 
 __all__ = [
     "BlockBuilder",
+    "Driver",
     "Executor",
     "InvalidTransaction",
     "Nodes",
@@ -39,18 +42,36 @@ RULED_FIELDS: Final = tuple(each.name for each in fields(Header) if each.name no
 """Fields that parent, rules and body fix; the time may be later than the parent's, never earlier."""
 
 
+class Driver(StrEnum):
+    """What runs opcodes: py-evm as it is, or with the faster loop of `node.evm.loop`."""
+
+    PLAIN = "plain"
+    FAST = "fast"
+
+
+DRIVERS: Final[dict[Driver, type[CancunState]]] = {Driver.PLAIN: CancunState, Driver.FAST: FastState}
+
+
 class Executor:
     """Executes on states that lie in a store of trie nodes."""
 
-    def __init__(self, nodes: Nodes, chain_id: int, hashes: Callable[[int], Iterator[bytes]] | None = None) -> None:
-        """Take the store, the EIP-155 chain id, and what yields the hashes of the blocks below a height."""
+    def __init__(
+        self,
+        nodes: Nodes,
+        chain_id: int,
+        hashes: Callable[[int], Iterator[bytes]] | None = None,
+        driver: Driver = Driver.PLAIN,
+    ) -> None:
+        """Take the store, the EIP-155 chain id, what yields the hashes of the blocks below a height, and the driver."""
+        self._driver = DRIVERS[driver]
         self._nodes = nodes
         self.chain_id = chain_id
         self._hashes = hashes or _no_hashes
 
     def build(self, parent: Header, timestamp: int) -> BlockBuilder:
         """Start a block on a parent."""
-        return BlockBuilder(self._nodes, self.chain_id, parent, timestamp, self._hashes(parent.number + 1))
+        hashes = self._hashes(parent.number + 1)
+        return BlockBuilder(self._nodes, self.chain_id, parent, timestamp, hashes, self._driver)
 
     def execute(self, parent: Header, timestamp: int, transactions: Sequence[bytes]) -> ExecutedBlock:
         """Return the block of transactions on a parent.
@@ -87,7 +108,7 @@ class Executor:
         return executed
 
     def _state(self, header: Header) -> CancunState:
-        return open_state(Pending(self._nodes), header, self.chain_id, self._hashes(header.number))
+        return open_state(Pending(self._nodes), header, self.chain_id, self._hashes(header.number), self._driver)
 
     def call(
         self,

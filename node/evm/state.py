@@ -70,9 +70,15 @@ def context_of(header: Header, chain_id: int, hashes: Iterable[bytes]) -> Execut
     )
 
 
-def open_state(pending: Pending, header: Header, chain_id: int, hashes: Iterable[bytes]) -> CancunState:
-    """Return the state under a header's root, to be executed on in the block of that header."""
-    return CancunState(AtomicDB(pending), context_of(header, chain_id, hashes), header.state_root)
+def open_state(
+    pending: Pending,
+    header: Header,
+    chain_id: int,
+    hashes: Iterable[bytes],
+    driver: type[CancunState] = CancunState,
+) -> CancunState:
+    """Return the state under a header's root, to be executed on in the block of that header, by a driver."""
+    return driver(AtomicDB(pending), context_of(header, chain_id, hashes), header.state_root)
 
 
 def keep(state: CancunState) -> bytes:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth.vm.message import Message
+from eth.vm.transaction_context import BaseTransactionContext
 
 from ledger.chain.batch import Batch, Entry
+from ledger.chain.calls import submit_data
 from ledger.commitments import word
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.limits import CLAIM_AHEAD, CLOCK_BEHIND, MAX_BATCH_BYTES, MAX_ENTRIES
 from ledger.domain.roles import Role
-from ledger.genesis import MemberKey
+from ledger.genesis import CONTRACT, MemberKey
 from node.sealer import REASONS
 from tests.contract.world import COLD, HANDLES, SIGNERS, TestSigner, World, genesis
 
@@ -200,6 +203,20 @@ def test_only_those_who_stop_use_the_stop_lane() -> None:
             assert world.submit(batch, keep=False).revert is None
         else:
             assert refused(world, batch) == "batch: stop lane"
+
+
+def test_a_batch_through_another_contract() -> None:
+    """A forwarder would hide it from who reads blocks, and let a stop stand behind other batches."""
+    world = World()
+    batch = plain(world)
+    relayer = TestSigner("relayer of it all").address
+    state = world._state(world.root)
+    message = Message(
+        gas=10**9, to=CONTRACT, sender=b"\x0f" * 20, value=0, data=submit_data(batch, world.now), code=world.code
+    )
+    done = state.computation_class.apply_message(state, message, BaseTransactionContext(0, relayer, []))
+    assert b"batch: forwarded" in done.output
+    assert world.submit(batch).revert is None
 
 
 def test_one_bad_entry_leaves_the_others_alone() -> None:

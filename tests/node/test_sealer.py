@@ -160,6 +160,23 @@ def test_the_queue_outlives_the_process(day: Day) -> None:
     assert {second.status(batch.digest(second.chain.domain))["state"] for batch in batches} == {"included"}
 
 
+def test_a_fault_of_its_own_stops_the_node_and_it_promises_no_more(sealer: Sealer) -> None:
+    def broken() -> None:
+        raise RuntimeError("no such case was thought of")
+
+    service = NodeService(sealer.chain, sealer=sealer)
+    sealer.seal = broken  # type: ignore[method-assign, assignment]
+    service.start()
+    service.send_batch(signed(sealer))
+    assert wait_until(lambda: service.trouble is not None, 5)
+    assert service.trouble is not None
+    assert service.trouble.code == "node.stopped"
+    with pytest.raises(LedgerError, match="has stopped"):
+        service.send_batch(signed(sealer, seq=1))
+    assert len(sealer.pool) == 1, "what was promised still waits"
+    service.stop()
+
+
 def test_another_key_is_no_sealer(day: Day) -> None:
     keys = SealerKeys(LocalSigner(b"\3" * 32), sealer_keys().relayer, sealer_keys().stop_relayer)
     with pytest.raises(BatchRefused) as refusal:
