@@ -221,7 +221,10 @@ def test_a_block_is_final_when_every_follower_countersigned_it(sealer: Sealer) -
     assert (service.final_height(), service.batch_status(digest)["final"]) == (1, True)
 
 
-def test_started_with_a_peer_it_takes_the_newer_blocks_first_and_seals_on_top(day: Day, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("at_peer", "at_home"), [(6, 2), (4, 6)], ids=["restored", "peer lags"])
+def test_started_with_a_peer_it_takes_the_newer_blocks_first_and_seals_on_top(
+    day: Day, tmp_path: Path, at_peer: int, at_home: int
+) -> None:
     """The command itself, on a store restored from an old backup, with a follower over HTTP."""
     lay_out(tmp_path, SEED)
     home = Home(tmp_path / "sealer")
@@ -229,9 +232,10 @@ def test_started_with_a_peer_it_takes_the_newer_blocks_first_and_seals_on_top(da
     source = Copy(Chain(day.memory(), day.genesis))
     clock = LogicalClock(source.chain.head.timestamp)
     ahead, backup = Chain(MemoryStore(), day.genesis), Chain(RocksStore(home.store), day.genesis)
-    for chain, height in ((ahead, 6), (backup, 2)):
+    for chain, height in ((ahead, at_peer), (backup, at_home)):
         for block, seal in source.blocks(1, height):
             Follower(chain, None, clock).take(block, seal)
+    newest = max(ahead.head, backup.head, key=lambda head: head.number)
     backup.store.close()
     following = NodeService(ahead, follower=Follower(ahead, None, clock), upstream=Copy(ahead))  # type: ignore[arg-type]
     with served(following) as peer:
@@ -239,13 +243,13 @@ def test_started_with_a_peer_it_takes_the_newer_blocks_first_and_seals_on_top(da
         node = RemoteNode(f"http://127.0.0.1:{port}", home.token())
         try:
             wait_ready(node, process, home.path)
-            assert node.status()["blockHash"] == "0x" + ahead.head.hash.hex()
+            assert node.status()["blockHash"] == "0x" + newest.hash.hex()
             batch = Batch.signed(
                 day.genesis.domain, KEYRING.signer("shop-01"), lane=77, seq=0, not_after=2**40, entries=[]
             )
             node.send_batch(batch)
             assert wait_until(lambda: node.status()["height"] == 7, 10)
-            assert node.blocks(7, 1)[0][0].header.parent_hash == ahead.head.hash
+            assert node.blocks(7, 1)[0][0].header.parent_hash == newest.hash
         finally:
             node.close()
             process.terminate()
