@@ -88,6 +88,13 @@ class Follower:
             return None
         return Head.signed(self.chain.domain, self._signer, self.chain.genesis_hash, block.height, block.hash)
 
+    def own_heads(self, height: int) -> list[Head]:
+        """Return what this follower countersigned at a height: one head, or none."""
+        if self._signer is None:
+            return []
+        kept = self.chain.store.get(Space.HEAD + height_key(height) + self._signer.address)
+        return [] if kept is None else [Head(self.chain.genesis_hash, height, kept[:32], kept[32:])]
+
     def sync(self, source: Source) -> int:
         """Take what the source has beyond our head; return how many blocks. The kept head is compared first.
 

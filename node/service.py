@@ -70,6 +70,7 @@ class NodeService:
         self.follower = follower
         self.upstream = upstream
         self.trouble: LedgerError | None = None
+        self._head_told = False
         self._signed = self._load_signed()
         self._pause = 0.0 if sealer and isinstance(sealer.clock, LogicalClock) else SEAL_PAUSE
         self._lock = threading.RLock()
@@ -144,6 +145,10 @@ class NodeService:
                 self.upstream.send_head(head)
         if not page:
             self.follower.check_not_behind()
+        if not self._head_told:  # a node killed between keeping a block and sending its head sends it now
+            for signed in self.follower.own_heads(self.chain.head.number):
+                self.upstream.send_head(signed)
+            self._head_told = True
         if len(page) <= 1:
             self._stop.wait(FOLLOW_PAUSE)
 

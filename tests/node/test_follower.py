@@ -14,6 +14,7 @@ from node.evm.builder import trie_root
 from node.follower import Follower
 from node.rules import MAX_DRIFT, is_stop
 from node.sealer import Sealer
+from node.service import NodeService, wait_until
 from node.store import MemoryStore, Space
 from tests.node.days import Copy, Day, follow, follower_key, sealer_keys
 
@@ -126,6 +127,19 @@ def test_a_block_that_holds_what_is_no_transaction(source: Copy, garbage: bytes)
     bad = replace(block, header=replace(block.header, transactions_root=trie_root(body)), transactions=body)
     assert refuses(follower, bad, seal(source, bad)) == "block.transaction"
     follower.take(block, sealed)
+
+
+def test_a_head_that_was_never_sent_is_sent_at_the_next_start(source: Copy) -> None:
+    """Killed between keeping a block and sending its head: the block becomes final all the same."""
+    follower = fresh(source, 6)
+    heard = Copy(fresh(source, 6).chain)
+    service = NodeService(follower.chain, follower=follower, upstream=heard)  # type: ignore[arg-type]
+    service.start()
+    assert wait_until(lambda: bool(heard.heads), 5)
+    service.stop()
+    (head,) = heard.heads
+    assert (head.height, head.block_hash) == (5, follower.chain.head.hash)
+    assert head.signer(source.chain.domain) == follower_key().address
 
 
 def test_a_source_that_lost_its_past(day: Day, source: Copy) -> None:
