@@ -9,8 +9,8 @@ from typing import Final
 import rfc8785
 from eth_hash.auto import keccak
 
-from clients.writer import Writer
 from ledger.chain.batch import Entry, detail
+from ledger.chain.writer import Writer
 from ledger.domain.kinds import KindNumber
 from ledger.payloads import derive
 from ledger.unipass.progress import Cargo, Row

@@ -10,9 +10,9 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from eth_hash.auto import keccak
 
-from clients.writer import Writer
 from ledger.chain.batch import Entry, detail
 from ledger.chain.included import IncludedBatch, IncludedEntry
+from ledger.chain.writer import Writer
 from ledger.commitments import order_commitment, rest_digest
 from ledger.domain.facts import Goods, Transport, Use
 from ledger.domain.kinds import KindNumber

@@ -6,83 +6,27 @@ Each learns of filings from included blocks, opens payloads with its own key, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from clients.writer import Writer
 from ledger.chain.batch import Entry, detail
+from ledger.chain.filings import FilingWatcher, SeenFiling
 from ledger.chain.included import IncludedBatch
 from ledger.chain.state import Parcel
-from ledger.commitments import filing_digest
+from ledger.chain.writer import Writer
 from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Effect
 from ledger.domain.words import PARCEL
-from ledger.payloads import PayloadFault, Spool, open_payload
-
-FILINGS: Final = (KindNumber.FILED, KindNumber.CORRECTED)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFiling:
-    """A filing as it stands in a block, with its digest."""
-
-    parcel: int
-    names: int
-    payload: bytes
-    has_order: bool
-
-
-class FilingWatcher:
-    """Follows the filings in blocks and keeps each parcel's newest."""
-
-    def __init__(self, writer: Writer, spool: Spool, key: X25519PrivateKey) -> None:
-        """Take the writer, the spool and the key that opens payloads."""
-        self.writer = writer
-        self._spool = spool
-        self._key = key
-        self._generations: dict[int, int] = {}
-        self._fresh: dict[int, SeenFiling] = {}
-
-    def watch(self, batch: IncludedBatch) -> None:
-        """Take the filings of a batch."""
-        for each in batch.entries() if not batch.batch.is_trace else ():
-            if each.rejection is None and each.kind in FILINGS:
-                entry = each.entry
-                generation = self._generations.get(entry.subject, 0)
-                self._generations[entry.subject] = generation + 1
-                names = filing_digest(generation, entry.packed())
-                self._fresh[entry.subject] = SeenFiling(entry.subject, names, entry.digest, len(entry.extra) > 2)
-
-    def judge(self, now: int) -> None:
-        """Judge what is new; a filing without its payload stays unchecked and is tried again."""
-        for filing in list(self._fresh.values()):
-            envelope = self._spool.get(filing.payload)
-            if envelope is None:
-                continue
-            del self._fresh[filing.parcel]
-            try:
-                content = open_payload(envelope, self._key, filing.payload).content
-            except PayloadFault:
-                continue  # damaged or sealed to others: it stays unchecked until it is corrected
-            self.decide(filing, content, now)
-
-    def decide(self, filing: SeenFiling, content: dict[str, Any], now: int) -> None:
-        """Write the result for a filing whose payload is open."""
-        raise NotImplementedError
-
-    def result(self, kind: KindNumber, filing: SeenFiling, now: int) -> None:
-        """Write a result that names the filing it judged."""
-        self.writer.write(Entry(filing.parcel, kind, now, names=filing.names))
+from ledger.payloads import PayloadStore
 
 
 class IdentityCheck(FilingWatcher):
     """Checks name, phone and identity number together against the register (개인통관고유부호 검증)."""
 
     def __init__(
-        self, writer: Writer, spool: Spool, key: X25519PrivateKey, register: Mapping[str, Mapping[str, str]]
+        self, writer: Writer, spool: PayloadStore, key: X25519PrivateKey, register: Mapping[str, Mapping[str, str]]
     ) -> None:
         """Take the register: name and phone by number."""
         super().__init__(writer, spool, key)
@@ -101,7 +45,9 @@ class IdentityCheck(FilingWatcher):
 class Screening(FilingWatcher):
     """Screens filings: one without order from a member shop, or a house bill under a second parcel id, is referred."""
 
-    def __init__(self, writer: Writer, spool: Spool, key: X25519PrivateKey, member_shops: frozenset[str]) -> None:
+    def __init__(
+        self, writer: Writer, spool: PayloadStore, key: X25519PrivateKey, member_shops: frozenset[str]
+    ) -> None:
         """Take the names of shops that are members."""
         super().__init__(writer, spool, key)
         self._member_shops = member_shops

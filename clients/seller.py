@@ -9,8 +9,8 @@ from typing import Any
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from clients.writer import Writer
 from ledger.chain.batch import Entry, detail
+from ledger.chain.writer import Writer
 from ledger.commitments import order_commitment, rest_digest
 from ledger.domain.facts import Goods
 from ledger.domain.kinds import KindNumber

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import rfc8785
 import rlp
@@ -125,6 +125,18 @@ def open_payload(envelope: bytes, key: X25519PrivateKey, digest: bytes) -> Paylo
     if payload.digest != digest:
         raise PayloadFault("The content does not match the digest on chain.", hint="Refuse the filing that names it.")
     return payload
+
+
+class PayloadStore(Protocol):
+    """Where envelopes are kept under their payload digests: a spool folder, or the vault."""
+
+    def put(self, digest: bytes, envelope: bytes) -> None:
+        """Keep an envelope; keeping it again changes nothing."""
+        ...
+
+    def get(self, digest: bytes) -> bytes | None:
+        """Return an envelope, or None."""
+        ...
 
 
 class Spool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import httpx
 
 from ledger.chain.batch import Batch
-from ledger.chain.included import IncludedBatch, read_batch
+from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch
 from ledger.chain.state import LedgerState
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis, loads
@@ -125,13 +125,26 @@ class RemoteNode:
 
     def included(self, start: int) -> Iterator[IncludedBatch]:
         """Yield the batches of the blocks from a height to the head, as this node tells them."""
-        while True:
-            page = self.call("clearance_getBlocks", hex(start), hex(PAGE))
-            if not page:
-                return
-            for each in page:
-                yield from _batches(Block.decode(_bytes(each["block"])), each["logs"])
+        while page := self.pages(start, PAGE):
+            for block in page:
+                yield from block.batches
             start += len(page)
+
+    def pages(self, start: int, count: int) -> list[IncludedBlock]:
+        """Return up to `count` blocks from a height with their batches, as this node tells them."""
+        found = []
+        for each in self.call("clearance_getBlocks", hex(start), hex(count)):
+            block = Block.decode(_bytes(each["block"]))
+            batches = tuple(_batches(block, each["logs"]))
+            header = block.header
+            found.append(IncludedBlock(block.height, block.hash, header.parent_hash, header.timestamp, batches))
+        return found
+
+    def words(self, subjects: Sequence[int]) -> Words:
+        """Return what the contract stores of some subjects, all at one height."""
+        found = self.call("clearance_getWords", [f"0x{subject:064x}" for subject in subjects])
+        words, filings = (tuple(int(each, 16) for each in found[name]) for name in ("words", "filings"))
+        return Words(int(found["height"]), words, filings)
 
     def state(self) -> LedgerState:
         """Return the contract's state at the node's head, read slot by slot."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ledger.chain.batch import Batch
-from ledger.chain.included import IncludedBatch, read_batch
+from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch
 from ledger.chain.state import LedgerState
 from ledger.genesis import CONTRACT
 from node.chain import Chain
@@ -94,3 +94,39 @@ class EmbeddedNode:
     def filing(self, parcel: int) -> int:
         """Return the low 160 bits of the newest filing's digest."""
         return self._at_head().filing(parcel)
+
+    # ------------------------------------------------------------------------------- what a projector and an outbox ask
+    def status(self) -> dict[str, Any]:
+        """Say where the chain stands; nobody countersigns here, so every block is final."""
+        chain = self.sealer.chain
+        return {
+            "genesisHash": "0x" + chain.genesis_hash.hex(),
+            "height": chain.head.number,
+            "final": chain.head.number,
+            "blockHash": "0x" + chain.head.hash.hex(),
+            "time": self._clock.now(),
+        }
+
+    def pages(self, start: int, count: int) -> list[IncludedBlock]:
+        """Return up to `count` blocks from a height with their batches."""
+        chain = self.sealer.chain
+        found = []
+        for height in range(start, min(start + count, chain.head.number + 1)):
+            header = chain.block(height).header
+            batches = tuple(included_batches(chain, height, height))
+            found.append(IncludedBlock(height, header.hash, header.parent_hash, header.timestamp, batches))
+        return found
+
+    def words(self, subjects: Sequence[int]) -> Words:
+        """Return what the contract stores of some subjects at the head."""
+        state = self._at_head()
+        words, filings = tuple(map(state.word, subjects)), tuple(map(state.filing, subjects))
+        return Words(self.sealer.chain.head.number, words, filings)
+
+    def send_batch(self, batch: Batch) -> dict[str, Any]:
+        """Hand a signed batch over; return the sealer's receipt."""
+        return self.sealer.accept(batch).as_dict()
+
+    def batch_status(self, digest: bytes) -> dict[str, Any]:
+        """Say what became of a batch."""
+        return self.sealer.status(digest)

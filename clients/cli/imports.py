@@ -79,7 +79,7 @@ def _to_private_chain(cargos: list[Any]) -> dict[str, Any]:
     from clients.cli.demo import audit_embedded
     from clients.cli.embedded import EmbeddedNode
     from clients.sample.members import HANDLES, Keyring, sample_genesis
-    from clients.writer import Writer
+    from ledger.chain.writer import Writer
     from node.chain import Chain
     from node.clock import LogicalClock
     from node.sealer import Sealer, SealerKeys
@@ -115,7 +115,7 @@ def _to_node(cargos: list[Any], url: str, token: str, key: Path | None, passphra
 
     from clients.agency import Observer, replay
     from clients.cli.session import wait_included
-    from clients.writer import Writer
+    from ledger.chain.writer import Writer
     from ledger.domain.errors import LedgerError
     from ledger.keys import LocalSigner
     from node.remote import RemoteNode

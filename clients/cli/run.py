@@ -156,10 +156,10 @@ def run(
 
 def replay(home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], parcels: int, seed: int) -> dict[str, Any]:
     """Send a sample day to the sealer, wait for the follower, audit over the follower's RPC; return the summary."""
-    from clients.receipts import ReceiptFolder
     from clients.sample.day import Day
     from clients.sample.plan import Dealer
     from clients.sample.result import outcomes
+    from ledger.chain.receipts import ReceiptFolder
     from ledger.payloads import Spool
     from node.audit.chain import audit_chain, blocks_of_node
     from node.service import wait_until

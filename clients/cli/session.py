@@ -39,7 +39,7 @@ def open_session(url: str, token: str, key: Path, passphrase_file: Path | None) 
     Raises:
         LedgerError: wrong passphrase, unreachable node, or no member.
     """
-    from clients.writer import Writer
+    from ledger.chain.writer import Writer
     from ledger.keys import LocalSigner
     from node.remote import RemoteNode
 

@@ -10,15 +10,15 @@ from typing import Any, Final, Protocol
 
 from clients.courier import Courier, Shipment, Yard
 from clients.customs import IdentityCheck, Officer, Screening
-from clients.port import NodePort
-from clients.receipts import ReceiptFolder
 from clients.sample.members import COURIERS, HANDLES, MEMBER_SHOPS, OFFICES, Keyring
 from clients.sample.plan import Event, Plan
 from clients.seller import Sale, Seller
-from clients.writer import Writer
 from ledger.chain.calls import call_data
 from ledger.chain.included import IncludedBatch
+from ledger.chain.port import NodePort
+from ledger.chain.receipts import ReceiptFolder
 from ledger.chain.transaction import sign_legacy
+from ledger.chain.writer import Writer
 from ledger.domain.classes import BY_CODE
 from ledger.domain.crosswalk import TRACES
 from ledger.domain.facts import Transport, country_number

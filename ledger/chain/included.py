@@ -68,6 +68,35 @@ class IncludedBatch:
                 yield IncludedEntry(index, entry, None, ())
 
 
+@dataclass(frozen=True, slots=True)
+class IncludedBlock:
+    """A block as readers of batches see it.
+
+    Attributes:
+        time: block time, seconds UTC.
+    """
+
+    height: int
+    hash: bytes
+    parent: bytes
+    time: int
+    batches: tuple[IncludedBatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the contract stores of some subjects at a height.
+
+    Attributes:
+        words: packed word of each subject, in the order asked.
+        filings: low 160 bits of the newest filing's digest of each, 0 where there is none.
+    """
+
+    height: int
+    words: tuple[int, ...]
+    filings: tuple[int, ...]
+
+
 def read_batch(
     height: int, index: int, data: bytes, logs: Sequence[tuple[tuple[bytes, ...], bytes]]
 ) -> IncludedBatch | None:

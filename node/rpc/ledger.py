@@ -12,6 +12,8 @@ from node.service import NodeService
 from node.statements import Head
 
 MAX_PAGE: Final = 256
+MAX_SUBJECTS: Final = 4_096
+"""Subjects whose words are read in one call: bounds how long the node's lock is held."""
 
 
 class LedgerMethods:
@@ -27,6 +29,7 @@ class LedgerMethods:
             "clearance_sendBatch": self.send_batch,
             "clearance_batchStatus": self.batch_status,
             "clearance_getBlocks": self.get_blocks,
+            "clearance_getWords": self.get_words,
             "clearance_sendHead": self.send_head,
             "clearance_getHeads": self.get_heads,
             "clearance_status": self.status,
@@ -54,6 +57,19 @@ class LedgerMethods:
             ]
             found.append({"block": data(block.encode()), "seal": data(seal), "logs": logs})
         return found
+
+    def get_words(self, subjects: list[Any]) -> dict[str, Any]:
+        """Return words and newest filings of up to 4,096 subjects, all at the head."""
+        if not isinstance(subjects, list) or len(subjects) > MAX_SUBJECTS:
+            raise BadParameters(f"A list of at most {MAX_SUBJECTS} ids.", hint="Ask in pages.")
+        ids = [int.from_bytes(read_bytes(each, 32), "big") for each in subjects]
+        with self._service.locked() as chain:
+            state = chain.state()
+            return {
+                "height": chain.head.number,
+                "words": [hex(state.word(each)) for each in ids],
+                "filings": [hex(state.filing(each)) for each in ids],
+            }
 
     def send_head(self, head: dict[str, Any]) -> bool:
         """Take a follower's countersigned head."""

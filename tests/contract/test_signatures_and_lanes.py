@@ -15,7 +15,7 @@ from eth_hash.auto import keccak
 from ledger.chain import calls
 from ledger.chain.batch import Batch, Entry
 from ledger.commitments import LedgerDomain, word
-from ledger.domain.errors import ERROR_TEXTS
+from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.kinds import Status
 from ledger.domain.limits import MAX_BATCH_BYTES, TRACE_LANE

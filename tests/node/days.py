@@ -116,7 +116,7 @@ def reseal(day: Day, drop: int) -> Chain:
 
 def receipts_folder(day: Day, folder: Path) -> Path:
     """Write the receipts of every batch of the day, as clients keep them."""
-    from clients.receipts import ReceiptFolder  # noqa: PLC0415
+    from ledger.chain.receipts import ReceiptFolder  # noqa: PLC0415
     from node.statements import Receipt  # noqa: PLC0415
 
     chain = day.open()

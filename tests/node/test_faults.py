@@ -20,7 +20,7 @@ from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry, detail
 from ledger.commitments import order_commitment
-from ledger.domain.errors import ERROR_TEXTS
+from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.kinds import KindNumber as K
 from ledger.genesis import Genesis, loads
 from ledger.keys import LocalSigner

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from clients.cli.run import lay_out
-from clients.receipts import ReceiptFolder
 from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry, detail
+from ledger.chain.receipts import ReceiptFolder
 from ledger.commitments import order_commitment
 from ledger.domain.kinds import KindNumber as K
 from ledger.genesis import Genesis

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ledger.domain.errors import ERROR_TEXTS, LedgerError
+from ledger.domain.error_texts import ERROR_TEXTS
+from ledger.domain.errors import LedgerError
 from ledger.domain.rejections import REJECTION_TEXTS
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("ledger", "node", "clients")
+PACKAGES = ("contracts", "ledger", "node", "api", "clients")
 CODES_BY_PLACE = ("BatchRefused",)
 """Errors whose code is their first argument."""
 CODE_TABLES = ("REASONS",)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from clients.port import NodePort
-from clients.receipts import ReceiptFolder
 from ledger.chain.batch import Batch, Entry
+from ledger.chain.port import NodePort
+from ledger.chain.receipts import ReceiptFolder
 from ledger.commitments import LedgerDomain
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, STOP_LANE, TRACE_LANE
 from ledger.keys import LocalSigner

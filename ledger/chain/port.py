@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from ledger.chain.batch import Batch
-from ledger.chain.included import IncludedBatch
+from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 
 
 class NodePort(Protocol):
@@ -34,4 +34,28 @@ class NodePort(Protocol):
 
     def filing(self, parcel: int) -> int:
         """Return the low 160 bits of the newest filing's digest."""
+        ...
+
+
+class ChainPort(Protocol):
+    """A node whose blocks a read model is made from, and that takes batches for an outbox."""
+
+    def status(self) -> dict[str, Any]:
+        """Return genesis hash, height, block hash, final height, time."""
+        ...
+
+    def pages(self, start: int, count: int) -> list[IncludedBlock]:
+        """Return up to `count` blocks from a height with their batches."""
+        ...
+
+    def words(self, subjects: Sequence[int]) -> Words:
+        """Return what the contract stores of some subjects, all at one height."""
+        ...
+
+    def send_batch(self, batch: Batch) -> dict[str, Any]:
+        """Hand a signed batch over; return the sealer's receipt. Sending it again gives the same receipt."""
+        ...
+
+    def batch_status(self, digest: bytes) -> dict[str, Any]:
+        """Say what became of a batch: unknown, accepted, included or refused."""
         ...

@@ -1,0 +1,152 @@
+"""Makes the read model from blocks: rows and cursor commit together, and only final blocks become rows.
+
+A block that is not final yet (not countersigned by every follower) is told to the submissions it includes, no more: so
+the read model never takes anything back. It can be made anew from genesis at any time and comes out equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from sqlmodel import Session, delete, select
+
+from ledger.chain.included import IncludedBlock, Words
+from ledger.chain.port import ChainPort
+from ledger.commitments import LedgerDomain
+from ledger.domain.errors import LedgerError
+from ledger.store.database import Database
+from ledger.store.projection import Page, Projected
+from ledger.store.rows import upsert
+from ledger.store.submissions import note_included, note_visible
+from ledger.store.tables.chain import BlockRow, Cursor, EntryRow, MasterRow, OrderRow, ParcelRow
+
+PAGE: Final = 16
+"""Blocks projected in one transaction."""
+WORDS_PAGE: Final = 2_000
+"""Subjects whose words are asked for in one call."""
+
+
+class ForeignChain(LedgerError):
+    """The node's chain is not the one the rows were made from."""
+
+    code = "projection.foreign-chain"
+
+
+class Projector:
+    """Follows one node. One projector at a time: the cursor row is its lock."""
+
+    def __init__(self, database: Database, node: ChainPort, domain: LedgerDomain) -> None:
+        """Take the database, the node to follow and the domain of its chain."""
+        self._database = database
+        self._node = node
+        self._domain = domain
+        self._known = False
+
+    def step(self) -> int:
+        """Project the next blocks; return how many became rows.
+
+        Raises:
+            ForeignChain: another genesis, or another block where the cursor stands.
+            LedgerError: the node or the database does not answer.
+        """
+        status = self._node.status()
+        cursor = self._cursor(bytes.fromhex(status["genesisHash"][2:]))
+        if not self._known:
+            self._check_same_chain(cursor)
+            self._known = True  # from here on every block is checked to follow the one before
+        if status["height"] <= cursor.height:
+            return 0
+        blocks = self._node.pages(cursor.height + 1, PAGE)
+        final = [block for block in blocks if block.height <= status["final"]]
+        self._check_links(cursor, final)
+        waiting = [block for block in blocks if block.height > max(status["final"], cursor.seen_height)]
+        if not final and not waiting:
+            return 0
+        page = Page.of(final)
+        words = self._words(page.subjects)
+        with self._database.write() as session:
+            kept = session.exec(select(Cursor).with_for_update()).one()
+            if (kept.height, kept.block_hash) != (cursor.height, cursor.block_hash):
+                return 0  # another projector was faster; its rows stand
+            if final:
+                self._keep(session, final, page, words)
+                kept.height, kept.block_hash = final[-1].height, final[-1].hash
+            note_included(session, self._domain, waiting)
+            kept.seen_height = max(kept.seen_height, kept.height, *(block.height for block in waiting), 0)
+            session.add(kept)
+        return len(final)
+
+    def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Project until nothing final is left; return the height reached."""
+        goal = self._node.status()["final"]
+        while self.step():
+            if progress:
+                progress(self.height(), goal)
+        return self.height()
+
+    def height(self) -> int:
+        """Return the height of the cursor."""
+        with self._database.read() as session:
+            return session.exec(select(Cursor.height)).one_or_none() or 0
+
+    def _cursor(self, genesis_hash: bytes) -> Cursor:
+        with self._database.write() as session:
+            found = session.get(Cursor, 1)
+            if found is None:
+                found = Cursor(genesis_hash=genesis_hash, height=0, block_hash=genesis_hash)
+                session.add(found)
+                session.flush()
+            session.refresh(found)
+            session.expunge(found)
+        if found.genesis_hash != genesis_hash:
+            raise ForeignChain(
+                "The read model was made from the chain of another genesis file.",
+                hint="Use the database of this chain, or an empty one.",
+            )
+        return found
+
+    def _check_same_chain(self, cursor: Cursor) -> None:
+        if cursor.height == 0:
+            return
+        there = self._node.pages(cursor.height, 1)
+        if not there or there[0].hash != cursor.block_hash:
+            raise ForeignChain(
+                f"The node's block {cursor.height} is not the one the rows were made from.",
+                hint="Audit the node. If its chain is the right one: clearance api reindex",
+            )
+
+    def _check_links(self, cursor: Cursor, blocks: Iterable[IncludedBlock]) -> None:
+        parent = cursor.block_hash if cursor.height else None
+        for block in blocks:
+            if parent is not None and block.parent != parent:
+                raise ForeignChain(
+                    f"Block {block.height} does not follow the block the rows were made from.", hint="Audit the node."
+                )
+            parent = block.hash
+
+    def _words(self, subjects: Iterable[int]) -> Words:
+        ids = sorted(subjects)
+        parts = [self._node.words(ids[at : at + WORDS_PAGE]) for at in range(0, len(ids), WORDS_PAGE)]
+        return Words(
+            min((part.height for part in parts), default=0),
+            tuple(word for part in parts for word in part.words),
+            tuple(filing for part in parts for filing in part.filings),
+        )
+
+    def _keep(self, session: Session, blocks: list[IncludedBlock], page: Page, words: Words) -> None:
+        pairs = zip(words.words, words.filings, strict=True)
+        made = Projected.of(session, page, dict(zip(sorted(page.subjects), pairs, strict=True)))
+        upsert(session, EntryRow, page.entries)
+        upsert(session, ParcelRow, made.parcels)
+        upsert(session, OrderRow, made.orders)
+        upsert(session, MasterRow, made.masters)
+        rows = [{"height": block.height, "hash": block.hash, "time": block.time} for block in blocks]
+        upsert(session, BlockRow, rows)
+        note_visible(session, self._domain, blocks)
+
+    def clear(self) -> None:
+        """Empty the read model, so that it is made anew from genesis; submissions stay."""
+        with self._database.write() as session:
+            for model in (EntryRow, ParcelRow, OrderRow, MasterRow, BlockRow, Cursor):
+                session.exec(delete(model))

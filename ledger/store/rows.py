@@ -1,0 +1,46 @@
+"""Bulk statements: many rows in one round trip, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
+
+CHUNK: Final = 500
+"""Rows a statement: bounds its parameters, SQLite takes 32,766."""
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table behind a model."""
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+def upsert(
+    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]], *, update: Sequence[str] | None = None
+) -> None:
+    """Insert rows, or update those that stand under the same primary key.
+
+    Args:
+        session: the open write session.
+        model: the table.
+        rows: all with the same columns.
+        update: columns that change when the row stands already; all but the key if None, none if empty.
+    """
+    table = table_of(model)
+    key = [column.name for column in table.primary_key]
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    source = iter(rows)
+    while chunk := [dict(row) for row in islice(source, CHUNK)]:
+        statement: Any = dialect.insert(table).values(chunk)
+        changing = [name for name in chunk[0] if name not in key] if update is None else update
+        if changing:
+            new = {name: statement.excluded[name] for name in changing}
+            statement = statement.on_conflict_do_update(index_elements=key, set_=new)
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=key)
+        session.connection().execute(statement)

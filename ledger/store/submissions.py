@@ -1,0 +1,136 @@
+"""The outbox: accepts signed batches, hands them over in order, and knows how far each one came.
+
+A batch is named by the digest its writer signed, so accepting, handing over and projecting it again change nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from ledger.chain.batch import Batch
+from ledger.chain.included import IncludedBlock
+from ledger.commitments import LedgerDomain
+from ledger.store.tables.outbox import SubmissionRow
+
+OPEN: Final = ("accepted", "sent", "included")
+WAITING: Final = ("accepted", "sent")
+DEAD: Final = ("refused", "expired")
+
+
+def find(session: Session, name: str) -> SubmissionRow | None:
+    """Return a submission by its id or by 0x and the batch's digest."""
+    if name.startswith("0x"):
+        try:
+            digest = bytes.fromhex(name[2:])
+        except ValueError:
+            return None
+        return session.exec(select(SubmissionRow).where(SubmissionRow.digest == digest)).one_or_none()
+    return session.exec(select(SubmissionRow).where(SubmissionRow.id == name)).one_or_none()
+
+
+def accept(session: Session, batch: Batch, digest: bytes, key: bytes, org: int, now: dt.datetime) -> SubmissionRow:
+    """Put a batch into the outbox, or judge one anew that was refused or expired; return its row."""
+    row = session.exec(select(SubmissionRow).where(SubmissionRow.digest == digest)).one_or_none()
+    if row is None:
+        row = SubmissionRow(
+            id="sub_" + secrets.token_hex(12),
+            digest=digest,
+            key=key,
+            org=org,
+            lane=batch.lane,
+            seq=batch.seq,
+            not_after=batch.not_after,
+            entries=batch.entries,
+            signature=batch.signature,
+            count=int.from_bytes(batch.entries[:32], "big"),
+            accepted_at=now,
+            changed_at=now,
+        )
+    elif row.state in DEAD:
+        row.state, row.code, row.reason, row.receipt, row.changed_at = "accepted", None, None, None, now
+    session.add(row)
+    session.flush()
+    return row
+
+
+def next_seq(session: Session, key: bytes, lane: int) -> int:
+    """Return the number after the last that waits in a lane, 0 if none waits."""
+    last = session.exec(
+        select(func.max(SubmissionRow.seq)).where(
+            SubmissionRow.key == key, SubmissionRow.lane == lane, col(SubmissionRow.state).in_(OPEN)
+        )
+    ).one()
+    return 0 if last is None else _seq(last) + 1
+
+
+def _seq(value: Any) -> int:
+    return int.from_bytes(value, "big") if isinstance(value, bytes) else int(value)
+
+
+def waiting(session: Session) -> tuple[int, int]:
+    """Return how many batches and bytes wait to be included."""
+    count, size = session.exec(
+        select(func.count(), func.coalesce(func.sum(func.length(SubmissionRow.entries)), 0)).where(
+            col(SubmissionRow.state).in_(WAITING)
+        )
+    ).one()
+    return int(count), int(size)
+
+
+def to_send(session: Session, limit: int) -> list[SubmissionRow]:
+    """Return the oldest accepted batches, stops first."""
+    chosen = select(SubmissionRow).where(SubmissionRow.state == "accepted")
+    return list(session.exec(chosen.order_by(col(SubmissionRow.lane) != 0, col(SubmissionRow.number)).limit(limit)))
+
+
+def sent_before(session: Session, moment: dt.datetime, limit: int) -> list[SubmissionRow]:
+    """Return batches that were handed over before a moment and stand in no block yet."""
+    chosen = select(SubmissionRow).where(SubmissionRow.state == "sent", col(SubmissionRow.changed_at) < moment)
+    return list(session.exec(chosen.order_by(col(SubmissionRow.number)).limit(limit)))
+
+
+def note_sent(session: Session, digest: bytes, receipt: dict[str, Any], now: dt.datetime) -> None:
+    """Note that the sealer promised a batch; what is already known to stand in a block stays so."""
+    _change(session, digest, ("accepted",), state="sent", receipt=json.dumps(receipt), changed_at=now)
+
+
+def note_dead(session: Session, digest: bytes, state: str, code: str, reason: str, now: dt.datetime) -> None:
+    """Note that a batch will never stand in a block: refused or expired."""
+    _change(session, digest, WAITING, state=state, code=code[:64], reason=reason[:300], changed_at=now)
+
+
+def _change(session: Session, digest: bytes, states: Iterable[str], **values: Any) -> None:
+    statement = update(SubmissionRow).where(col(SubmissionRow.digest) == digest, col(SubmissionRow.state).in_(states))
+    session.connection().execute(statement.values(**values))
+
+
+def note_included(session: Session, domain: LedgerDomain, blocks: Iterable[IncludedBlock]) -> None:
+    """Tell submissions that they stand in a block which is not final yet."""
+    _note(session, domain, blocks, "included")
+
+
+def note_visible(session: Session, domain: LedgerDomain, blocks: Iterable[IncludedBlock]) -> None:
+    """Tell submissions that their block is final and its rows stand."""
+    _note(session, domain, blocks, "visible")
+
+
+def _note(session: Session, domain: LedgerDomain, blocks: Iterable[IncludedBlock], state: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    places = {batch.batch.digest(domain): (block.height, batch.index) for block in blocks for batch in block.batches}
+    digests = list(places)
+    for at in range(0, len(digests), 1_000):
+        part = digests[at : at + 1_000]
+        own = session.exec(select(SubmissionRow.digest).where(col(SubmissionRow.digest).in_(part))).all()
+        for digest in own:
+            height, place = places[digest]
+            _change(
+                session, digest, (*OPEN, *DEAD), state=state, code=None, reason=None, height=height, place=place,
+                changed_at=now,
+            )  # fmt: skip

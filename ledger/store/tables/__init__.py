@@ -1,0 +1,7 @@
+"""Every table of the gateway's database; importing this package registers them all with SQLModel's metadata."""
+
+from __future__ import annotations
+
+from ledger.store.tables import chain, outbox
+
+__all__ = ["chain", "outbox"]

@@ -1,0 +1,110 @@
+"""The read model of a whole sample day equals the contract, entry by entry and word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from clients.cli.embedded import EmbeddedNode
+from ledger.chain.state import Parcel
+from ledger.store.database import Database
+from ledger.store.projector import ForeignChain, Projector
+from ledger.store.tables.chain import BlockRow, Cursor, EntryRow, MasterRow, OrderRow, ParcelRow
+from node.clock import LogicalClock
+from node.sealer import Sealer
+from tests.node.days import make_day, sealer_keys
+
+MODELS = (EntryRow, ParcelRow, OrderRow, MasterRow, BlockRow)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNode]:
+    day = make_day(tmp_path_factory.mktemp("day"), 40)
+    chain = day.open()
+    clock = LogicalClock(chain.head.timestamp)
+    yield EmbeddedNode(Sealer(chain, sealer_keys(), clock), clock)
+    chain.store.close()
+
+
+def rows(database: Database) -> dict[str, list[dict[str, object]]]:
+    with database.read() as session:
+        found = {}
+        for model in MODELS:
+            key = [column.name for column in model.__table__.primary_key]  # type: ignore[attr-defined]
+            listed = [row.model_dump() for row in session.exec(select(model))]
+            found[model.__name__] = sorted(listed, key=lambda row: [row[name] for name in key])
+        return found
+
+
+def test_rows_equal_the_contract(database: Database, node: EmbeddedNode) -> None:
+    projector = Projector(database, node, node.sealer.chain.domain)
+    assert projector.catch_up() == node.status()["height"]
+    found = rows(database)
+    entries = [(batch, each) for batch in node.included(1) for each in batch.entries()]
+    assert len(found["EntryRow"]) == len(entries) > 400
+    assert len(found["ParcelRow"]) >= 35
+    for row in found["ParcelRow"]:
+        number = int.from_bytes(row["id"], "big")  # type: ignore[arg-type]
+        stored = node.word(number)
+        assert row["word"] == stored.to_bytes(32, "big")
+        assert row["clearance"] == Parcel(stored).clearance
+        assert row["filing"] == (node.filing(number).to_bytes(20, "big") if node.filing(number) else None)
+        assert (row["decided_at"] is not None) == (row["clearance"] in ("cleared", "refused")) or row["decided_at"]
+    bound = [row for row in found["OrderRow"] if row["parcel"] is not None]
+    assert bound
+    parcels = {row["id"] for row in found["ParcelRow"]}
+    assert {row["parcel"] for row in bound} <= parcels
+    for row in found["OrderRow"]:
+        assert row["word"] == node.word(int.from_bytes(row["id"], "big")).to_bytes(32, "big")  # type: ignore[arg-type]
+
+
+def test_made_anew_it_comes_out_equal(database: Database, node: EmbeddedNode) -> None:
+    projector = Projector(database, node, node.sealer.chain.domain)
+    projector.catch_up()
+    before = rows(database)
+    projector.clear()
+    assert projector.height() == 0
+    Projector(database, node, node.sealer.chain.domain).catch_up()
+    assert rows(database) == before
+
+
+def test_another_chain_is_refused(database: Database, node: EmbeddedNode, tmp_path: Path) -> None:
+    projector = Projector(database, node, node.sealer.chain.domain)
+    projector.catch_up()
+    with database.write() as session:
+        cursor = session.exec(select(Cursor)).one()
+        cursor.block_hash = bytes(32)
+        session.add(cursor)
+    with pytest.raises(ForeignChain, match="Audit the node"):
+        Projector(database, node, node.sealer.chain.domain).step()
+    with database.write() as session:
+        cursor = session.exec(select(Cursor)).one()
+        cursor.genesis_hash = bytes(32)
+        session.add(cursor)
+    with pytest.raises(ForeignChain, match="another genesis"):
+        Projector(database, node, node.sealer.chain.domain).step()
+
+
+def test_a_crash_between_rows_and_cursor_leaves_neither(
+    database: Database, node: EmbeddedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projector = Projector(database, node, node.sealer.chain.domain)
+    projector.step()
+    before = rows(database), projector.height()
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("killed here")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ledger.store.projector.note_included", fails)
+        with pytest.raises(RuntimeError, match="killed here"):
+            projector.step()
+    assert (rows(database), projector.height()) == before
+    projector.catch_up()
+    whole = rows(database)
+    projector.clear()
+    Projector(database, node, node.sealer.chain.domain).catch_up()
+    assert rows(database) == whole
