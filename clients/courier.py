@@ -17,7 +17,7 @@ from ledger.commitments import order_commitment, rest_digest
 from ledger.domain.facts import Goods, Transport, Use
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Effect
-from ledger.payloads import NotForYou, Payload, Spool, derive, open_payload
+from ledger.payloads import NotForYou, Payload, PayloadStore, derive, open_payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Courier:
         self,
         writer: Writer,
         secret: bytes,
-        spool: Spool,
+        spool: PayloadStore,
         key: X25519PrivateKey,
         readers: Sequence[X25519PublicKey],
         opener: int | None = None,

@@ -14,7 +14,7 @@ from ledger.chain.writer import Writer
 from ledger.commitments import order_commitment, rest_digest
 from ledger.domain.facts import Goods
 from ledger.domain.kinds import KindNumber
-from ledger.payloads import Payload, Spool, derive
+from ledger.payloads import Payload, PayloadStore, derive
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ class Sale:
 class Seller:
     """Acts for a shop or marketplace."""
 
-    def __init__(self, writer: Writer, secret: bytes, spool: Spool, readers: Mapping[int, X25519PublicKey]) -> None:
+    def __init__(
+        self, writer: Writer, secret: bytes, spool: PayloadStore, readers: Mapping[int, X25519PublicKey]
+    ) -> None:
         """Take the writer, the secret that salts derive from, the spool, and public keys by org handle."""
         self.writer = writer
         self._secret = secret

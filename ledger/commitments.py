@@ -18,6 +18,7 @@ ID_TAG: Final = keccak(b"clearance.id/v1")
 ORDER_TAG: Final = keccak(b"clearance.order/v1")
 FILING_TAG: Final = keccak(b"clearance.filing/v1")
 REST_TAG: Final = keccak(b"clearance.rest/v1")
+BATCH_TAG: Final = keccak(b"clearance.batch/v1")
 
 DOMAIN_TYPE: Final = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 BATCH_TYPE: Final = keccak(b"Batch(uint64 lane,uint64 seq,uint64 notAfter,bytes entries)")
@@ -25,6 +26,7 @@ RECEIPT_TYPE: Final = keccak(b"Receipt(bytes32 batch,uint64 acceptedAt,uint64 in
 INCLUSION_TYPE: Final = keccak(b"Inclusion(bytes32 batch,uint64 height,bytes32 blockHash)")
 SEAL_TYPE: Final = keccak(b"Seal(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
 HEAD_TYPE: Final = keccak(b"Head(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
+SIGN_IN_TYPE: Final = keccak(b"SignIn(address key,bytes32 challenge,uint64 expires)")
 
 MASK_160: Final = (1 << 160) - 1
 
@@ -88,10 +90,23 @@ class LedgerDomain:
         """Return the digest a follower signs for a head it executed and stored."""
         return self.typed(keccak(HEAD_TYPE + genesis_hash + word(height) + block_hash))
 
+    def sign_in_digest(self, key: bytes, challenge: bytes, expires: int) -> bytes:
+        """Return the digest a member's key signs to sign in at a gateway: it says nothing that a batch could mean."""
+        return self.typed(keccak(SIGN_IN_TYPE + key.rjust(32, b"\0") + challenge + word(expires)))
+
 
 def order_commitment(goods_word: int, rest_digest: bytes, salt: bytes) -> bytes:
     """Return the commitment to an order's facts: the digest of its opening entry."""
     return keccak(ORDER_TAG + word(goods_word) + rest_digest + salt)
+
+
+def batch_hash(digest: bytes, key: bytes) -> bytes:
+    """Return the name of a batch: its digest together with who signed it.
+
+    The digest alone names nothing: two members may sign the same bytes, an empty batch say, and a stranger may sign a
+    copy of another's.
+    """
+    return keccak(BATCH_TAG + digest + key.rjust(32, b"\0"))
 
 
 def rest_digest(salt: bytes, rest: bytes) -> bytes:

@@ -30,6 +30,8 @@ PAYLOAD_TAG: Final = keccak(b"clearance.payload/v1")
 VERSION: Final = b"CLP1"
 MAX_PLAINTEXT: Final = 65_536
 MAX_READERS: Final = 16
+MAX_ENVELOPE: Final = MAX_PLAINTEXT + 4_096
+"""Bytes of an envelope: its plaintext, and what sealing to 16 readers adds."""
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _ONCE: Final = bytes(12)
 """Nonce of the content: each content key seals one content."""
@@ -125,6 +127,22 @@ def open_payload(envelope: bytes, key: X25519PrivateKey, digest: bytes) -> Paylo
     if payload.digest != digest:
         raise PayloadFault("The content does not match the digest on chain.", hint="Refuse the filing that names it.")
     return payload
+
+
+def readers_of(envelope: bytes, digest: bytes) -> tuple[bytes, ...]:
+    """Return the X25519 public keys an envelope is sealed to.
+
+    Raises:
+        PayloadFault: it is no envelope of this payload.
+    """
+    try:
+        version, said, slots, _ = rlp.decode(envelope)
+        readers = tuple(bytes(reader) for reader, _ in slots)
+    except (rlp.DecodingError, ValueError, TypeError) as error:
+        raise PayloadFault("That is no envelope.", hint="Send what sealing the payload gave.") from error
+    if version != VERSION or said != digest:
+        raise PayloadFault("The envelope is of another payload or version.", hint="Send it under its own digest.")
+    return readers
 
 
 class PayloadStore(Protocol):

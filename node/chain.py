@@ -7,7 +7,9 @@ from typing import Final
 
 import rlp
 
+from ledger.chain.calls import read_recorded
 from ledger.chain.state import LedgerState
+from ledger.commitments import batch_hash
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis
 from node.blocks import Block, ExecutedBlock, Header, Receipt
@@ -83,8 +85,10 @@ class Chain:
             place = height + index.to_bytes(4, "big")
             writes[Space.TRANSACTION + hash_of(raw)] = place
             submitted = batch_of(raw) if executed.receipts[index].status else None
-            if submitted:
-                writes[Space.BATCH + submitted[0].digest(self.domain)] = place
+            logs = [log for log in executed.receipts[index].logs if log.address == CONTRACT] if submitted else []
+            recorded = next((found for log in logs if (found := read_recorded(log.topics, log.data))), None)
+            if submitted and recorded:
+                writes[Space.BATCH + batch_hash(submitted[0].digest(self.domain), recorded.key)] = place
         writes[Space.META + b"height"] = height
         self.store.commit(writes | extra)
 
@@ -117,9 +121,9 @@ class Chain:
         """Return height and index of a transaction."""
         return self._place(Space.TRANSACTION + transaction_hash)
 
-    def place_of_batch(self, digest: bytes) -> tuple[int, int] | None:
-        """Return height and index of the transaction that carries a batch."""
-        return self._place(Space.BATCH + digest)
+    def place_of_batch(self, batch: bytes) -> tuple[int, int] | None:
+        """Return height and index of the transaction that carries a batch, by the batch's hash."""
+        return self._place(Space.BATCH + batch)
 
     def _place(self, key: bytes) -> tuple[int, int] | None:
         found = self.store.get(key)

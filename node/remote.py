@@ -113,9 +113,9 @@ class RemoteNode:
         """Send a raw transaction; return its hash."""
         return _bytes(self.call("eth_sendRawTransaction", "0x" + raw.hex()))
 
-    def batch_status(self, digest: bytes) -> dict[str, Any]:
+    def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Ask what became of a batch."""
-        found: dict[str, Any] = self.call("clearance_batchStatus", "0x" + digest.hex())
+        found: dict[str, Any] = self.call("clearance_batchStatus", "0x" + batch.hex())
         return found
 
     # ------------------------------------------------------------------------------------- what a party's program asks

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ledger.chain.batch import Batch
 from ledger.chain.calls import submit_data
 from ledger.chain.transaction import sign_legacy
+from ledger.commitments import batch_hash
 from ledger.domain.errors import LedgerError
 from ledger.domain.limits import STOP_LANE
 from ledger.domain.roles import STOP_LANE_ROLES
@@ -110,18 +111,19 @@ class Sealer:
         """
         batch.unpacked()
         digest = batch.digest(self._domain)
-        kept = self.chain.store.get(Space.PROMISE + digest)
-        refused = self.chain.store.get(Space.REFUSED + digest)
-        if kept is not None and refused is None:
-            return Receipt.decode(kept)
         try:
             key = recover(digest, batch.signature)
         except BadSignature as error:
             raise BatchRefused("batch.signature", error.detail, hint=error.hint) from error
+        name = batch_hash(digest, key)
+        kept = self.chain.store.get(Space.PROMISE + name)
+        refused = self.chain.store.get(Space.REFUSED + name)
+        if kept is not None and refused is None:
+            return Receipt.decode(kept)
         now = self.clock.now()
         self._check_admission(batch, key, now)
-        receipt = Receipt.signed(self._domain, self._keys.sealer, digest, now, now + INCLUDE_WITHIN)
-        self.pool.add(batch, b"", {Space.PROMISE + digest: receipt.encode(), Space.REFUSED + digest: None})
+        receipt = Receipt.signed(self._domain, self._keys.sealer, name, now, now + INCLUDE_WITHIN)
+        self.pool.add(batch, b"", {Space.PROMISE + name: receipt.encode(), Space.REFUSED + name: None})
         self._queued[key, batch.lane] = batch.seq + 1
         return receipt
 
@@ -189,11 +191,11 @@ class Sealer:
             taken.append(item)
             extra[self.pool.key(item)] = None
             if refusal is not None and item.batch:
-                digest = item.batch.digest(self._domain)
+                key = recover(item.batch.digest(self._domain), item.batch.signature)
                 code = REASONS.get(refusal, "batch.refused")
                 record = {"code": code, "reason": refusal, "at": builder.header.timestamp}
-                extra[Space.REFUSED + digest] = json.dumps(record).encode()
-                self._queued.pop((recover(digest, item.batch.signature), item.batch.lane), None)
+                extra[Space.REFUSED + item.batch.hash(self._domain)] = json.dumps(record).encode()
+                self._queued.pop((key, item.batch.lane), None)
         block = self._commit(builder, extra)
         self.pool.drop(taken)
         return block
@@ -229,17 +231,17 @@ class Sealer:
         return block
 
     # -------------------------------------------------------------------------------------------------- answering
-    def status(self, digest: bytes) -> dict[str, Any]:
-        """Say what became of a batch: unknown, accepted, included or refused, with what was signed."""
-        kept = self.chain.store.get(Space.PROMISE + digest)
+    def status(self, batch: bytes) -> dict[str, Any]:
+        """Say what became of a batch, by its hash: unknown, accepted, included or refused, with what was signed."""
+        kept = self.chain.store.get(Space.PROMISE + batch)
         if kept is None:
             return {"state": "unknown"}
         answer: dict[str, Any] = {"state": "accepted", "receipt": Receipt.decode(kept).as_dict()}
-        place = self.chain.place_of_batch(digest)
-        refused = self.chain.store.get(Space.REFUSED + digest)
+        place = self.chain.place_of_batch(batch)
+        refused = self.chain.store.get(Space.REFUSED + batch)
         if place is not None:
             block_hash = self.chain.block(place[0]).hash
-            inclusion = Inclusion.signed(self._domain, self._keys.sealer, digest, place[0], block_hash)
+            inclusion = Inclusion.signed(self._domain, self._keys.sealer, batch, place[0], block_hash)
             answer |= {"state": "included", "inclusion": inclusion.as_dict(), "index": place[1]}
         elif refused is not None:
             answer |= {"state": "refused"} | json.loads(refused)

@@ -48,7 +48,7 @@ class Upstream(Source, Protocol):
         """Pass a raw transaction on; return its hash."""
         ...
 
-    def batch_status(self, digest: bytes) -> dict[str, Any]:
+    def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Ask what became of a batch."""
         ...
 
@@ -181,12 +181,12 @@ class NodeService:
         if self.trouble:
             raise NodeStopped(f"The node has stopped: {self.trouble.detail}", hint="Its operator must restart it.")
 
-    def batch_status(self, digest: bytes) -> dict[str, Any]:
+    def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Say what became of a batch, with whether its block is final."""
         if self.sealer is None:
-            return self._upstream().batch_status(digest)
+            return self._upstream().batch_status(batch)
         with self._lock:
-            answer = self.sealer.status(digest)
+            answer = self.sealer.status(batch)
             if answer["state"] == "included":
                 height = answer["inclusion"]["height"]
                 answer["final"] = height <= self.final_height()

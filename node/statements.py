@@ -18,7 +18,7 @@ class Receipt:
     """The sealer's promise to include a batch.
 
     Attributes:
-        batch: digest of the batch.
+        batch: hash of the batch.
         accepted_at: when it was durably queued, seconds UTC.
         include_by: by when it stands in a block, unless a rival batch, a suspension or its expiry excuses.
         signature: the sealer's, 65 bytes.

@@ -33,7 +33,7 @@ class Space:
     SEAL: Final = b"s"  # height -> seal
     HEAD: Final = b"k"  # height, follower -> countersignature
     QUEUE: Final = b"q"  # number -> accepted batch, not yet in a block
-    PROMISE: Final = b"a"  # batch digest -> signed receipt
+    PROMISE: Final = b"a"  # batch hash -> signed receipt
     REFUSED: Final = b"x"  # batch digest -> why it never came into a block
     META: Final = b"m"  # name -> value
 

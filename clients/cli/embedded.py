@@ -127,6 +127,6 @@ class EmbeddedNode:
         """Hand a signed batch over; return the sealer's receipt."""
         return self.sealer.accept(batch).as_dict()
 
-    def batch_status(self, digest: bytes) -> dict[str, Any]:
+    def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Say what became of a batch."""
-        return self.sealer.status(digest)
+        return self.sealer.status(batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clients.cli import audit, courier, customs, demo, imports, node, run, seller
+from clients.cli import api, audit, courier, customs, demo, imports, node, run, seller
 
 app = typer.Typer(
     name="clearance",
@@ -19,6 +19,7 @@ app.command("score")(demo.score)
 app.command("run")(run.run)
 app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
+app.add_typer(api.app, name="api")
 app.add_typer(imports.app, name="import")
 app.add_typer(seller.app, name="seller")
 app.add_typer(courier.app, name="courier")

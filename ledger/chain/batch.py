@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ledger.commitments import LedgerDomain, word
+from ledger.commitments import LedgerDomain, batch_hash, word
 from ledger.domain.errors import LedgerError
 from ledger.domain.kinds import FILING_WORDS, KINDS, Flag, KindNumber
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, MAX_LANE, MAX_ORDERS, TRACE_LANE
 from ledger.domain.words import DETAIL, HEADER
+from ledger.keys import recover
 
 ENTRY_BYTES: Final = 96
 ASSIGNED: Final = {int(number): row for number, row in KINDS.items() if number is not KindNumber.TRACED}
@@ -204,8 +205,17 @@ class Batch:
         return self.lane >= TRACE_LANE
 
     def digest(self, domain: LedgerDomain) -> bytes:
-        """Return the EIP-712 digest: the batch's name everywhere."""
+        """Return the EIP-712 digest that its writer signs."""
         return domain.batch_digest(self.lane, self.seq, self.not_after, self.entries)
+
+    def hash(self, domain: LedgerDomain) -> bytes:
+        """Return the batch's name everywhere: digest and signer together.
+
+        Raises:
+            BadSignature: nobody signed it.
+        """
+        digest = self.digest(domain)
+        return batch_hash(digest, recover(digest, self.signature))
 
     def unpacked(self) -> tuple[Entry, ...]:
         """Return the entries.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ledger.chain.batch import Batch, BatchFault, Entry
 from ledger.chain.calls import Outcome, read_recorded, read_submit
+from ledger.commitments import LedgerDomain, batch_hash
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Effect, Rejection
 
@@ -48,6 +49,10 @@ class IncludedBatch:
     batch: Batch
 
     outcomes: tuple[Outcome, ...]
+
+    def hash(self, domain: LedgerDomain) -> bytes:
+        """Return the batch's name: its digest and its signer together."""
+        return batch_hash(self.batch.digest(domain), self.key)
 
     def entries(self) -> Iterator[IncludedEntry]:
         """Yield the entries with what they came to.

@@ -56,6 +56,6 @@ class ChainPort(Protocol):
         """Hand a signed batch over; return the sealer's receipt. Sending it again gives the same receipt."""
         ...
 
-    def batch_status(self, digest: bytes) -> dict[str, Any]:
+    def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Say what became of a batch: unknown, accepted, included or refused."""
         ...

@@ -65,6 +65,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "key.unusable": Sentence("열쇠를 쓸 수 없습니다.", "The key cannot be used."),
     "key.wrong-passphrase": Sentence("암호가 맞지 않습니다.", "The passphrase is wrong."),
     "ledger.error": Sentence("처리할 수 없습니다.", "This cannot be done."),
+    "lease.lost": Sentence("다른 프로세스가 그 일을 맡았습니다.", "Another process does the job now."),
     "money.currency": Sentence("알 수 없는 통화입니다.", "The currency is unknown."),
     "money.invalid": Sentence("금액이 올바르지 않습니다.", "The amount is not valid."),
     "node.stopped": Sentence("노드가 멈추었습니다.", "The node has stopped."),

@@ -17,7 +17,7 @@ from sqlmodel import Session, create_engine
 from ledger.domain.errors import LedgerError
 
 BUSY_MILLISECONDS: Final = 15_000
-POOL: Final = 16
+POOL: Final = 48
 """Connections at most: the threads that serve requests, and the projector's and submitter's own."""
 
 

@@ -88,7 +88,7 @@ class Projector:
     def height(self) -> int:
         """Return the height of the cursor."""
         with self._database.read() as session:
-            return session.exec(select(Cursor.height)).one_or_none() or 0
+            return cursor_height(session)
 
     def _cursor(self, genesis_hash: bytes) -> Cursor:
         with self._database.write() as session:
@@ -150,3 +150,8 @@ class Projector:
         with self._database.write() as session:
             for model in (EntryRow, ParcelRow, OrderRow, MasterRow, BlockRow, Cursor):
                 session.exec(delete(model))
+
+
+def cursor_height(session: Session) -> int:
+    """Return the height up to which blocks became rows."""
+    return session.exec(select(Cursor.height)).one_or_none() or 0

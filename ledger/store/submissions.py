@@ -1,6 +1,7 @@
 """The outbox: accepts signed batches, hands them over in order, and knows how far each one came.
 
-A batch is named by the digest its writer signed, so accepting, handing over and projecting it again change nothing.
+A batch is named by its hash (digest and signer together): accepting, handing over and projecting it again change
+nothing.
 """
 
 from __future__ import annotations
@@ -25,23 +26,33 @@ DEAD: Final = ("refused", "expired")
 
 
 def find(session: Session, name: str) -> SubmissionRow | None:
-    """Return a submission by its id or by 0x and the batch's digest."""
+    """Return a submission by its id or by 0x and the batch's hash."""
     if name.startswith("0x"):
         try:
-            digest = bytes.fromhex(name[2:])
+            hashed = bytes.fromhex(name[2:])
         except ValueError:
             return None
-        return session.exec(select(SubmissionRow).where(SubmissionRow.digest == digest)).one_or_none()
+        return session.exec(select(SubmissionRow).where(SubmissionRow.hash == hashed)).one_or_none()
     return session.exec(select(SubmissionRow).where(SubmissionRow.id == name)).one_or_none()
 
 
-def accept(session: Session, batch: Batch, digest: bytes, key: bytes, org: int, now: dt.datetime) -> SubmissionRow:
+def of_org(session: Session, org: int, state: str | None, before: int | None, limit: int) -> list[SubmissionRow]:
+    """Return an org's submissions, newest first."""
+    chosen = select(SubmissionRow).where(SubmissionRow.org == org)
+    if state:
+        chosen = chosen.where(SubmissionRow.state == state)
+    if before is not None:
+        chosen = chosen.where(col(SubmissionRow.number) < before)
+    return list(session.exec(chosen.order_by(col(SubmissionRow.number).desc()).limit(limit)))
+
+
+def accept(session: Session, batch: Batch, hashed: bytes, key: bytes, org: int, now: dt.datetime) -> SubmissionRow:
     """Put a batch into the outbox, or judge one anew that was refused or expired; return its row."""
-    row = session.exec(select(SubmissionRow).where(SubmissionRow.digest == digest)).one_or_none()
+    row = session.exec(select(SubmissionRow).where(SubmissionRow.hash == hashed)).one_or_none()
     if row is None:
         row = SubmissionRow(
             id="sub_" + secrets.token_hex(12),
-            digest=digest,
+            hash=hashed,
             key=key,
             org=org,
             lane=batch.lane,
@@ -96,18 +107,23 @@ def sent_before(session: Session, moment: dt.datetime, limit: int) -> list[Submi
     return list(session.exec(chosen.order_by(col(SubmissionRow.number)).limit(limit)))
 
 
-def note_sent(session: Session, digest: bytes, receipt: dict[str, Any], now: dt.datetime) -> None:
+def note_sent(session: Session, hashed: bytes, receipt: dict[str, Any], now: dt.datetime) -> None:
     """Note that the sealer promised a batch; what is already known to stand in a block stays so."""
-    _change(session, digest, ("accepted",), state="sent", receipt=json.dumps(receipt), changed_at=now)
+    _change(session, hashed, ("accepted",), state="sent", receipt=json.dumps(receipt), changed_at=now)
 
 
-def note_dead(session: Session, digest: bytes, state: str, code: str, reason: str, now: dt.datetime) -> None:
+def note_lost(session: Session, hashed: bytes, now: dt.datetime) -> None:
+    """Note that the node knows nothing of a batch it was handed: it waits again."""
+    _change(session, hashed, ("sent",), state="accepted", changed_at=now)
+
+
+def note_dead(session: Session, hashed: bytes, state: str, code: str, reason: str, now: dt.datetime) -> None:
     """Note that a batch will never stand in a block: refused or expired."""
-    _change(session, digest, WAITING, state=state, code=code[:64], reason=reason[:300], changed_at=now)
+    _change(session, hashed, WAITING, state=state, code=code[:64], reason=reason[:300], changed_at=now)
 
 
-def _change(session: Session, digest: bytes, states: Iterable[str], **values: Any) -> None:
-    statement = update(SubmissionRow).where(col(SubmissionRow.digest) == digest, col(SubmissionRow.state).in_(states))
+def _change(session: Session, hashed: bytes, states: Iterable[str], **values: Any) -> None:
+    statement = update(SubmissionRow).where(col(SubmissionRow.hash) == hashed, col(SubmissionRow.state).in_(states))
     session.connection().execute(statement.values(**values))
 
 
@@ -123,14 +139,14 @@ def note_visible(session: Session, domain: LedgerDomain, blocks: Iterable[Includ
 
 def _note(session: Session, domain: LedgerDomain, blocks: Iterable[IncludedBlock], state: str) -> None:
     now = dt.datetime.now(dt.UTC)
-    places = {batch.batch.digest(domain): (block.height, batch.index) for block in blocks for batch in block.batches}
-    digests = list(places)
-    for at in range(0, len(digests), 1_000):
-        part = digests[at : at + 1_000]
-        own = session.exec(select(SubmissionRow.digest).where(col(SubmissionRow.digest).in_(part))).all()
-        for digest in own:
-            height, place = places[digest]
+    places = {batch.hash(domain): (block.height, batch.index) for block in blocks for batch in block.batches}
+    names = list(places)
+    for at in range(0, len(names), 1_000):
+        part = names[at : at + 1_000]
+        own = session.exec(select(SubmissionRow.hash).where(col(SubmissionRow.hash).in_(part))).all()
+        for hashed in own:
+            height, place = places[hashed]
             _change(
-                session, digest, (*OPEN, *DEAD), state=state, code=None, reason=None, height=height, place=place,
+                session, hashed, (*OPEN, *DEAD), state=state, code=None, reason=None, height=height, place=place,
                 changed_at=now,
             )  # fmt: skip

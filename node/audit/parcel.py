@@ -63,7 +63,7 @@ class ParcelHistory:
             "received": _time(batch.t),
             "block_time": _time(block_time),
             "block": batch.height,
-            "batch": "0x" + batch.batch.digest(self.members.genesis.domain).hex(),
+            "batch": "0x" + batch.hash(self.members.genesis.domain).hex(),
             "digest": "0x" + each.entry.digest.hex(),
         }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ledger.chain.batch import Batch
 from ledger.chain.included import read_batch
+from ledger.commitments import LedgerDomain
 from ledger.domain.errors import LedgerError
 from ledger.domain.limits import STOP_LANE
 from ledger.genesis import CONTRACT, Genesis
@@ -47,9 +48,9 @@ class ChainIndex:
             carries = body.to == CONTRACT and executed.receipts[index].status
             found = read_batch(block.height, index, body.data, logs) if carries else None
             if found:
-                digest = found.batch.digest(self.genesis.domain)
-                self.places[digest] = (block.height, index)
-                self.slots[found.key, found.batch.lane, found.batch.seq] = digest
+                name = found.hash(self.genesis.domain)
+                self.places[name] = (block.height, index)
+                self.slots[found.key, found.batch.lane, found.batch.seq] = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,9 @@ def check_receipts(
             yield Found("receipt.signer", None, f"{name}: the receipt is not signed by anybody.")
             continue
         place = index.places.get(receipt.batch)
+        if batch is not None and not _is_for(receipt, batch, domain):
+            yield Found("receipt.batch", None, f"{name}: the batch kept with the receipt is another one.")
+            continue
         kept.append((receipt, batch, place))
         if place is None and not _excused(index, receipt, batch, suspended or {}):
             yield Found("receipt.missing", None, f"{name}: promised, and not in the chain.")
@@ -121,13 +125,20 @@ def check_receipts(
     yield from _stops_late(kept)
 
 
+def _is_for(receipt: Receipt, batch: Batch, domain: LedgerDomain) -> bool:
+    try:
+        return batch.hash(domain) == receipt.batch
+    except BadSignature:
+        return False
+
+
 def _excused(index: ChainIndex, receipt: Receipt, batch: Batch | None, suspended: Mapping[bytes, int]) -> bool:
     newest = max(index.times.values(), default=0)
     if newest < receipt.include_by:
         return True  # the promise has not fallen due on this chain
     if batch is None:
         return False
-    key = recover(receipt.batch, batch.signature)
+    key = recover(batch.digest(index.genesis.domain), batch.signature)
     rival = index.slots.get((key, batch.lane, batch.seq))
     if batch.seq and (key, batch.lane, batch.seq - 1) not in index.slots:
         return True  # the one before it is not in the chain: if that was promised too, it is what is missing

@@ -41,9 +41,9 @@ class LedgerMethods:
         """Take a signed batch and return the sealer's receipt."""
         return self._service.send_batch(read_batch(batch))
 
-    def batch_status(self, digest: str) -> dict[str, Any]:
+    def batch_status(self, batch: str) -> dict[str, Any]:
         """Say what became of a batch: unknown, accepted, included (final or not), refused."""
-        return self._service.batch_status(read_bytes(digest, 32))
+        return self._service.batch_status(read_bytes(batch, 32))
 
     def get_blocks(self, start: Any, count: Any) -> list[dict[str, Any]]:
         """Return raw blocks with seals, and the receipts' logs for readers that trust this node."""

@@ -122,7 +122,7 @@ def receipts_folder(day: Day, folder: Path) -> Path:
     chain = day.open()
     kept = ReceiptFolder(folder)
     for batch in included_batches(chain, 1, chain.head.number):
-        promised = chain.store.get(Space.PROMISE + batch.batch.digest(chain.domain))
+        promised = chain.store.get(Space.PROMISE + batch.hash(chain.domain))
         assert promised is not None
         kept.keep(batch.batch, Receipt.decode(promised).as_dict())
     chain.store.close()

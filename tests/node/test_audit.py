@@ -158,7 +158,7 @@ def test_a_stop_that_stands_behind_a_batch_accepted_later_is_found(day: Day) -> 
     signer, domain = sealer_keys().sealer, day.genesis.domain
 
     def promise(batch: object, at: int) -> Promised:
-        digest = batch.digest(domain)  # type: ignore[attr-defined]
+        digest = batch.hash(domain)  # type: ignore[attr-defined]
         return Promised(Receipt.signed(domain, signer, digest, at, at + 10**6), batch)  # type: ignore[arg-type]
 
     late = [promise(stop.batch, stop.t - 100), promise(earlier.batch, stop.t - 50)]

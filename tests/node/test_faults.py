@@ -92,7 +92,7 @@ def seal_a_day(genesis: Genesis, keyring: Keyring) -> tuple[CutStore, list[Batch
     promised: list[tuple[int, bytes]] = []
     for at, batch in enumerate(batches):
         sealer.accept(batch)
-        promised.append((len(store.commits), batch.digest(genesis.domain)))
+        promised.append((len(store.commits), batch.hash(genesis.domain)))
         if at % 4 == 3:
             sealer.seal()
     seal_all(sealer)

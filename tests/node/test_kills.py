@@ -79,7 +79,7 @@ class Writer:
         return Batch.signed(domain, self._signer, lane=1, seq=seq, not_after=START + 86_400, entries=entries)
 
     def _send(self, batch: Batch) -> None:
-        digest = batch.digest(self._genesis.domain)
+        digest = batch.hash(self._genesis.domain)
         while True:
             try:
                 answer = self._node.send_batch(batch)
@@ -216,7 +216,7 @@ def check_the_end(world: World, writer: Writer, told: Acknowledged) -> None:
     assert wait_until(lambda: world.at_sealer.status()["queued"] == 0, PATIENCE)
     head = world.at_sealer.status()
     assert wait_until(lambda: bool(world.at_follower.status()["blockHash"] == head["blockHash"]), PATIENCE)
-    included = Counter(each.batch.digest(world.genesis.domain) for each in world.at_sealer.included(1))
+    included = Counter(each.hash(world.genesis.domain) for each in world.at_sealer.included(1))
     assert set(writer.receipts) <= set(included), "a promised batch is not in the chain"
     assert max(included.values()) == 1, "a batch is in the chain twice"
     for node in (world.at_sealer, world.at_follower):

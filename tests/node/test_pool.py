@@ -154,12 +154,12 @@ def test_calldata_that_is_no_batch_stops_nobody(sealer: Sealer, name: str) -> No
     assert block is not None
     assert block.transactions[1:] == (bad,)
     assert [receipt.status for receipt in chain.receipts(1)] == [1, 0]
-    assert sealer.status(good.digest(chain.domain))["state"] == "included"
+    assert sealer.status(good.hash(chain.domain))["state"] == "included"
     follower, _ = follow(chain)
     assert follower.chain.head == chain.head
     index = ChainIndex(chain.genesis)
     assert audit_chain(chain.genesis, blocks_of_store(chain.store), seen=index.add).ok
-    assert list(index.places) == [good.digest(chain.domain)]
+    assert list(index.places) == [good.hash(chain.domain)]
 
 
 def test_a_raw_stop_goes_first_too(sealer: Sealer) -> None:
@@ -172,7 +172,7 @@ def test_a_raw_stop_goes_first_too(sealer: Sealer) -> None:
     block = sealer.seal()
     assert block is not None
     assert block.transactions[0] == relayed
-    assert sealer.chain.place_of_batch(stop(chain.genesis).digest(chain.domain)) == (1, 0)
+    assert sealer.chain.place_of_batch(stop(chain.genesis).hash(chain.domain)) == (1, 0)
 
 
 def test_a_raw_stop_that_would_overtake_its_own_nonce_is_refused_not_lost(sealer: Sealer) -> None:
@@ -222,7 +222,7 @@ def test_a_batch_behind_one_that_expired_can_be_sent_again(sealer: Sealer) -> No
     first_promise = sealer.accept(second)
     sealer.clock.move_to(START + 11)
     assert sealer.seal() is None
-    digest = second.digest(domain)
+    digest = second.hash(domain)
     assert (sealer.status(digest)["state"], sealer.status(digest)["code"]) == ("refused", "batch.sequence")
     sealer.accept(signed(0, START + 3_600))
     again = sealer.accept(second)

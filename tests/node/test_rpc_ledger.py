@@ -72,7 +72,7 @@ def pair(day: Day) -> Iterator[Pair]:
 def test_a_batch_from_receipt_to_final(pair: Pair) -> None:
     domain, batch = pair.day.genesis.domain, pair.next()
     receipt = Receipt.of(pair.sealer.send_batch(batch))
-    assert receipt.batch == batch.digest(domain)
+    assert receipt.batch == batch.hash(domain)
     assert receipt.signer(domain) == sealer_keys().sealer.address
     assert Receipt.of(pair.sealer.send_batch(batch)) == receipt
     assert wait_until(lambda: pair.sealer.batch_status(receipt.batch).get("final", False), 10)
@@ -160,7 +160,7 @@ def test_push_back_has_a_code_of_its_own_and_the_same_batch_comes_in_later(day: 
         call = {"jsonrpc": "2.0", "id": 1, "method": "clearance_sendBatch", "params": [batch_document(second)]}
         answer = httpx.post(node.url, json=call, headers={"Authorization": f"Bearer {TOKEN}"}).json()
         assert (answer["error"]["code"], answer["error"]["data"]["code"]) == (-32005, "pool.full")
-        digest = second.digest(chain.domain)
+        digest = second.hash(chain.domain)
         assert node.batch_status(digest) == {"state": "unknown"}, "nothing was promised"
         assert wait_until(lambda: node.status()["queued"] == 0, 10)
         assert Receipt.of(node.send_batch(second)).batch == digest
@@ -186,7 +186,7 @@ def test_many_at_once_are_all_kept_once(pair: Pair) -> None:
     assert len(receipts) == 2 * len(batches)
     assert len({receipt.batch for receipt in receipts}) == len(batches)
     assert wait_until(lambda: pair.sealer.status()["queued"] == 0, 10)
-    included = [each.batch.digest(pair.day.genesis.domain) for each in pair.sealer.included(1)]
+    included = [each.hash(pair.day.genesis.domain) for each in pair.sealer.included(1)]
     assert all(included.count(receipt.batch) == 1 for receipt in receipts)
 
 

@@ -43,13 +43,29 @@ def signed(sealer: Sealer, who: str = "shop-01", entries: tuple[Entry, ...] = ()
     return Batch.signed(sealer.chain.domain, KEYRING.signer(who), entries=list(entries), **values)
 
 
+def test_two_members_sign_the_same_bytes_and_both_are_promised_and_included(sealer: Sealer) -> None:
+    domain = sealer.chain.domain
+    both = [
+        Batch.signed(domain, Keyring(SEED).signer(name), lane=1, seq=0, not_after=START + 86_400, entries=[])
+        for name in ("shop-11", "shop-12")
+    ]
+    assert both[0].digest(domain) == both[1].digest(domain)
+    receipts = [sealer.accept(batch) for batch in both]
+    assert [receipt.batch for receipt in receipts] == [batch.hash(domain) for batch in both]
+    assert receipts[0].batch != receipts[1].batch
+    sealer.seal()
+    assert {sealer.status(batch.hash(domain))["state"] for batch in both} == {"included"}
+    state = sealer.chain.state()
+    assert [state.next_seq(Keyring(SEED).signer(name).address, 1) for name in ("shop-11", "shop-12")] == [1, 1]
+
+
 def test_a_promise_is_signed_and_the_same_when_asked_again(sealer: Sealer) -> None:
     batch = signed(sealer)
     first = sealer.accept(batch)
     assert first.signer(sealer.chain.domain) == sealer_keys().sealer.address
     assert first.include_by - first.accepted_at == INCLUDE_WITHIN
     assert (sealer.accept(batch), len(sealer.pool)) == (first, 1)
-    digest = batch.digest(sealer.chain.domain)
+    digest = batch.hash(sealer.chain.domain)
     assert sealer.status(digest)["state"] == "accepted"
     sealer.seal()
     told = sealer.status(digest)
@@ -110,7 +126,7 @@ def test_a_batch_that_expires_while_it_waits_is_refused_and_said_so(sealer: Seal
     assert isinstance(sealer.clock, LogicalClock)
     sealer.clock.move_to(START + 11)
     assert sealer.seal() is None
-    told = sealer.status(batch.digest(sealer.chain.domain))
+    told = sealer.status(batch.hash(sealer.chain.domain))
     assert (told["state"], told["code"], len(sealer.pool)) == ("refused", "batch.expired", 0)
     sealer.accept(signed(sealer))  # its number is free again
 
@@ -141,7 +157,7 @@ def test_a_full_queue_pushes_back_but_takes_stops(day: Day) -> None:
             taken += 1
     assert (refusal.value.code, 0 < taken < 20) == ("pool.full", True)
     late = orders(day.genesis, KEYRING, "shop-01", taken)
-    assert sealer.status(late.digest(chain.domain))["state"] == "unknown", "nothing was promised"
+    assert sealer.status(late.hash(chain.domain))["state"] == "unknown", "nothing was promised"
     sealer.accept(signed(sealer, "identity", (Entry(5, K.IDENTITY_STOPPED, START),), lane=0))
     sealer.seal()
     sealer.accept(late)
@@ -157,7 +173,7 @@ def test_the_queue_outlives_the_process(day: Day) -> None:
     assert len(second.pool) == 3
     second.accept(signed(second, seq=3))
     second.seal()
-    assert {second.status(batch.digest(second.chain.domain))["state"] for batch in batches} == {"included"}
+    assert {second.status(batch.hash(second.chain.domain))["state"] for batch in batches} == {"included"}
 
 
 def test_a_fault_of_its_own_stops_the_node_and_it_promises_no_more(sealer: Sealer) -> None:
@@ -213,7 +229,7 @@ def test_a_block_is_final_when_every_follower_countersigned_it(sealer: Sealer) -
     sealer.accept(batch)
     block = sealer.seal()
     assert block is not None
-    digest = batch.digest(sealer.chain.domain)
+    digest = batch.hash(sealer.chain.domain)
     assert (service.final_height(), service.batch_status(digest)["final"]) == (0, False)
     service.take_head(
         Head.signed(sealer.chain.domain, follower_key(), sealer.chain.genesis_hash, block.height, block.hash)

@@ -17,7 +17,7 @@ NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
 def submission(**fields: object) -> SubmissionRow:
     values = {
-        "id": "sub_1", "digest": bytes(32), "key": bytes(20), "org": 1, "lane": (1 << 64) - 1, "seq": 0,
+        "id": "sub_1", "hash": bytes(32), "key": bytes(20), "org": 1, "lane": (1 << 64) - 1, "seq": 0,
         "not_after": (1 << 64) - 1, "entries": bytes(32), "signature": bytes(65), "count": 0,
         "accepted_at": NOW, "changed_at": NOW,
     }  # fmt: skip
@@ -55,7 +55,7 @@ def test_naive_times_are_refused(database: Database) -> None:
         session.add(submission(accepted_at=dt.datetime(2026, 1, 1)))  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("twist", [{"state": "invented"}, {"digest": None}])
+@pytest.mark.parametrize("twist", [{"state": "invented"}, {"hash": None}])
 def test_rows_that_mean_nothing_are_refused_by_the_database(database: Database, twist: dict[str, object]) -> None:
     with pytest.raises(IntegrityError), database.write() as session:
         session.add(submission(**twist))
@@ -63,7 +63,7 @@ def test_rows_that_mean_nothing_are_refused_by_the_database(database: Database, 
         assert session.get(SubmissionRow, 1) is None
 
 
-def test_a_digest_stands_once(database: Database) -> None:
+def test_a_batch_stands_once(database: Database) -> None:
     with database.write() as session:
         session.add(submission())
     with pytest.raises(IntegrityError), database.write() as session:

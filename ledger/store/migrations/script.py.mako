@@ -1,9 +1,8 @@
 """${message}."""
 
 import sqlalchemy as sa
-from alembic import op
-
 import sqlmodel
+from alembic import op
 
 import ledger.store.columns
 ${imports if imports else ""}

@@ -40,8 +40,8 @@ class ParcelRow(SQLModel, table=True):
 
     __tablename__ = "parcel"
     __table_args__ = (
-        Index("parcel_by_opener", "opener", "changed_height", "id"),
-        Index("parcel_by_office", "office", "clearance", "changed_height", "id"),
+        Index("parcel_by_opener", "opener", "opened_height", "id"),
+        Index("parcel_by_office", "office", "clearance", "opened_height", "id"),
     )
 
     id: bytes = raw(32, primary_key=True)

@@ -17,7 +17,7 @@ class SubmissionRow(SQLModel, table=True):
 
     __tablename__ = "submission"
     __table_args__ = (
-        UniqueConstraint("digest", name="submission_once"),
+        UniqueConstraint("hash", name="submission_once"),
         CheckConstraint(f"state IN {STATES}", name="submission_state"),
         Index("submission_by_state", "state", "number"),
         Index("submission_by_org", "org", "number"),
@@ -27,7 +27,8 @@ class SubmissionRow(SQLModel, table=True):
     number: int | None = Field(default=None, primary_key=True)
     """Order of acceptance: batches of a lane are handed over in this order."""
     id: str = Field(max_length=40, unique=True)
-    digest: bytes = raw(32)
+    hash: bytes = raw(32)
+    """Name of the batch: digest and signer together."""
     key: bytes = raw(20)
     org: int
     lane: int = Field(sa_type=Unsigned64)

@@ -1,0 +1,53 @@
+"""The gateway's web application. Everything it works with is handed in; it opens nothing by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api import problems
+from api.auth import PUBLIC
+from api.gateway import Gateway
+from api.limits import RateLimits
+from api.loops import Loops
+from api.metrics import REGISTRY
+from api.middleware import Frame
+from api.routes import batches, parcels, payloads, service, sign_in
+
+DESCRIPTION: Final = """
+Couriers, sellers, warehouses and customs post **signed batches** and read their own parcels; buyers see every use of
+their identity number and can stop it. A batch is *accepted* (durably queued), *included* (in a block), *final* (cannot
+be undone) and *visible* (in this API), or refused, or expired.
+"""
+
+
+def create_app(gateway: Gateway, loops: Loops | None = None) -> FastAPI:
+    """Return the application; `loops` start and stop with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if loops:
+            loops.start()
+        yield
+        if loops:
+            loops.stop()
+
+    app = FastAPI(
+        title="Clearance Ledger", version="1", description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.gateway = gateway
+    app.state.limits = RateLimits()
+    problems.install(app)
+    for module in (service, sign_in, batches, parcels, payloads):
+        app.include_router(module.router)
+
+    @app.get("/metrics", openapi_extra=PUBLIC, include_in_schema=False)
+    def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_middleware(Frame)
+    return app

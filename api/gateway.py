@@ -1,0 +1,42 @@
+"""What every route of the gateway works with; the composition root puts it together once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger.chain.port import ChainPort
+from ledger.chain.state import LedgerState
+from ledger.genesis import Genesis
+from ledger.payloads import PayloadStore
+from ledger.store.database import Database
+
+
+class GatewayNode(ChainPort, Protocol):
+    """The node behind the gateway."""
+
+    def state(self) -> LedgerState:
+        """Return the contract's state at the node's head."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One customs gateway.
+
+    Attributes:
+        now: the service's own time, aware UTC.
+        chain_time: the chain's time, seconds UTC: a replay's clock on a demo chain, else the machine's.
+        secret: signs list cursors; 32 bytes.
+    """
+
+    database: Database
+    node: GatewayNode
+    genesis: Genesis
+    genesis_hash: bytes
+    payloads: PayloadStore
+    secret: bytes
+    now: Callable[[], dt.datetime]
+    chain_time: Callable[[], int]

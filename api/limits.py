@@ -1,0 +1,54 @@
+"""How often one identity may ask: by member key or buyer, and by address where nobody is signed in yet."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Final
+
+from fastapi import Request
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from api.auth import Member
+from api.problems import APIError
+
+LIMITS: Final = {
+    "public": "600/minute",
+    "write": "6000/minute",
+    "read": "6000/minute",
+    "buyer": "240/minute",
+    "code": "10/hour",
+}
+"""Requests by class and identity. `public` counts addresses, `code` one-time codes of one number."""
+
+
+class RateLimits:
+    """Counters of one gateway process."""
+
+    def __init__(self) -> None:
+        """Start with nothing spent."""
+        self._counters = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limits: dict[str, RateLimitItem] = {name: parse(rule) for name, rule in LIMITS.items()}
+
+    def spend(self, what: str, who: str) -> None:
+        """Count a request.
+
+        Raises:
+            APIError: too many.
+        """
+        rule = self._limits[what]
+        if not self._counters.hit(rule, what, who):
+            reset = self._counters.get_window_stats(rule, what, who).reset_time
+            seconds = max(1, math.ceil(reset - time.time()))
+            raise APIError(
+                "api.rate-limited", f"More than {LIMITS[what]} requests.", hint="Wait as Retry-After says.",
+                retry_after=min(seconds, 3_600),
+            )  # fmt: skip
+
+
+def spend_write(request: Request, caller: Member) -> None:
+    """Count a write of a member."""
+    limits: RateLimits = request.app.state.limits
+    limits.spend("write", caller.name)

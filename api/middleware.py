@@ -1,0 +1,103 @@
+"""Around every request: an id, a bound on the body, headers that make browsers careful, one log line, one count."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any, Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import REQUESTS, SECONDS
+from api.problems import problem
+
+log = structlog.get_logger("clearance.api")
+
+MAX_BODY: Final = 300 << 10
+"""Bytes of a request: the largest batch as hex in JSON, with room."""
+SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+)
+
+
+class TooLarge(Exception):
+    """The body is over the bound."""
+
+
+class Frame:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["request_id"] = request_id(scope)
+        began = time.perf_counter()
+        status = 500
+        started = False
+
+        async def framed(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+                own = (b"x-request-id", scope["request_id"].encode())
+                message["headers"] = [*message["headers"], *HEADERS, own]
+            await send(message)
+
+        try:
+            await self._app(scope, bounded(receive), framed)
+        except TooLarge:
+            if not started:
+                answer = problem(
+                    "api.too-large", f"More than {MAX_BODY} bytes.", "Split it.", request_id=scope["request_id"]
+                )
+                await answer(scope, receive, framed)
+        finally:
+            note(scope, status, time.perf_counter() - began)
+
+
+def bounded(receive: Receive) -> Receive:
+    """Return a receiver that stops reading a body over the bound."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY:
+            raise TooLarge
+        return message
+
+    return counted
+
+
+def request_id(scope: Scope) -> str:
+    """Return the caller's request id if it is harmless, else a fresh one."""
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    return given if SAFE_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def note(scope: Scope, status: int, seconds: float) -> None:
+    """Count and log a request by its route, never by its path or query: those may name a person or parcel."""
+    route: Any = scope.get("route")
+    path = getattr(route, "path", "none")
+    REQUESTS.labels(path, scope["method"], str(status)).inc()
+    SECONDS.labels(path).observe(seconds)
+    log.info(
+        "request", request_id=scope["request_id"], method=scope["method"], route=path, status=status,
+        milliseconds=round(seconds * 1_000, 1), caller=scope.get("caller"),
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Takes signed batches into the outbox: what can be refused at the door is refused there, all else waits durably."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.gateway import Gateway
+from api.problems import APIError
+from ledger.chain.batch import Batch
+from ledger.domain.limits import STOP_LANE
+from ledger.domain.roles import STOP_LANE_ROLES
+from ledger.keys import BadSignature, recover
+from ledger.store import submissions
+from ledger.store.access import Caller
+from ledger.store.tables.outbox import SubmissionRow
+
+NEAREST_EXPIRY: Final = 1_800
+"""Seconds that a batch must still be good for when it is accepted."""
+MAX_WAITING: Final = 2_000
+"""Batches that may wait; then couriers are pushed back."""
+MAX_WAITING_BYTES: Final = 64 << 20
+STOP_RESERVE: Final = 200
+"""Batches of stops that are taken beyond the limit: a flood of filings must not keep a stop out."""
+
+
+def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
+    """Check a batch at the door and put it into the outbox; accepting it again returns the same submission.
+
+    Raises:
+        BatchFault: its shape.
+        APIError: signature, expiry, lane, sequence, or push-back.
+    """
+    batch.unpacked()
+    _check_signer(batch, batch.digest(gateway.genesis.domain), caller)
+    name = batch.hash(gateway.genesis.domain)
+    with gateway.database.read() as session:
+        known = submissions.find(session, "0x" + name.hex())
+        if known is not None and known.state not in submissions.DEAD:
+            session.expunge(known)
+            return known
+    if batch.not_after < gateway.chain_time() + NEAREST_EXPIRY:
+        raise APIError(
+            "batch.near-expiry", f"Its notAfter is nearer than {NEAREST_EXPIRY // 60} minutes.",
+            hint="Sign it again with a later notAfter.",
+        )  # fmt: skip
+    on_chain = _on_chain(gateway, caller.key, batch)
+    with gateway.database.write() as session:
+        _check_room(*submissions.waiting(session), batch)
+        again = submissions.find(session, "0x" + name.hex())
+        if again is None or again.state in submissions.DEAD:  # else another request of the same batch was faster
+            _check_sequence(max(on_chain, submissions.next_seq(session, caller.key, batch.lane)), batch)
+        row = submissions.accept(session, batch, name, caller.key, caller.org, gateway.now())
+        session.expunge(row)
+    return row
+
+
+def next_seq(gateway: Gateway, key: bytes, lane: int) -> int:
+    """Return the number a key must use next in a lane, after all that waits."""
+    with gateway.database.read() as session:
+        waiting = submissions.next_seq(session, key, lane)
+    return max(waiting, gateway.node.state().next_seq(key, lane))
+
+
+def _on_chain(gateway: Gateway, key: bytes, batch: Batch) -> int:
+    """Return the chain's next number of the lane, or 0 where the outbox knows a later one that settles it."""
+    with gateway.database.read() as session:
+        if batch.seq and submissions.next_seq(session, key, batch.lane) == batch.seq:
+            return 0
+    return gateway.node.state().next_seq(key, batch.lane)
+
+
+def _check_signer(batch: Batch, digest: bytes, caller: Caller) -> None:
+    try:
+        key = recover(digest, batch.signature)
+    except BadSignature as error:
+        raise APIError("batch.signature", error.detail, hint=error.hint) from error
+    if key != caller.key:
+        raise APIError(
+            "batch.signature", f"The signature recovers to 0x{key.hex()}, not to the key you signed in with.",
+            hint="Sign the EIP-712 digest under the domain of GET /v1/chain, with that key.",
+        )  # fmt: skip
+    if batch.lane == STOP_LANE and not caller.roles & STOP_LANE_ROLES:
+        raise APIError(
+            "batch.stop-lane", "Lane 0 is for stops of customs and the identity authority.", hint="Use another lane."
+        )
+
+
+def _check_room(count: int, size: int, batch: Batch) -> None:
+    reserve = STOP_RESERVE if batch.lane == STOP_LANE else 0
+    if count >= MAX_WAITING + reserve or (size > MAX_WAITING_BYTES and not reserve):
+        raise APIError("outbox.full", "Too many batches wait to be sent.", hint="Send it again a little later.")
+
+
+def _check_sequence(expected: int, batch: Batch) -> None:
+    if batch.seq != expected:
+        raise APIError(
+            "batch.sequence", f"The next number of this key in lane {batch.lane} is {expected}, not {batch.seq}.",
+            hint="Fill a gap with an empty batch; if the number is used, ask what became of that batch.",
+        )  # fmt: skip

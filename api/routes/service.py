@@ -1,0 +1,87 @@
+"""What anybody may ask: health, readiness, which chain this is, and what each error code means."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+
+from api.auth import PUBLIC, TheGateway
+from api.problems import STATUS, not_found
+from ledger.domain.error_texts import ERROR_TEXTS
+from ledger.domain.errors import LedgerError
+from ledger.domain.rejections import REJECTION_TEXTS
+from ledger.store import submissions
+from ledger.store.migrations import check_current
+from ledger.store.projector import cursor_height
+
+router = APIRouter(tags=["service"])
+MAX_LAG: Final = 200
+"""Blocks the read model may lie behind the final head while the gateway calls itself ready."""
+
+
+@router.get("/livez", openapi_extra=PUBLIC)
+def livez() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", openapi_extra=PUBLIC)
+def readyz(gateway: TheGateway, response: Response) -> dict[str, Any]:
+    """Say whether work should be sent here: database, tables, node, lag of the read model."""
+    try:
+        check_current(gateway.database)
+        with gateway.database.read() as session:
+            height = cursor_height(session)
+            waiting, _ = submissions.waiting(session)
+        lag = int(gateway.node.status()["final"]) - height
+    except LedgerError as error:
+        response.status_code = 503
+        return {"status": "trouble", "code": error.code}
+    if lag > MAX_LAG:
+        response.status_code = 503
+    return {"status": "ok" if lag <= MAX_LAG else "lagging", "height": height, "lag": max(lag, 0), "waiting": waiting}
+
+
+@router.get("/v1/chain", openapi_extra=PUBLIC)
+def chain(gateway: TheGateway) -> dict[str, Any]:
+    """Say which chain this gateway serves: what a client needs to sign for it."""
+    domain = gateway.genesis.domain
+    return {
+        "object": "chain",
+        "chain_id": domain.chain_id,
+        "contract": "0x" + domain.contract.hex(),
+        "genesis_hash": "0x" + gateway.genesis_hash.hex(),
+        "demo": gateway.genesis.demo,
+        "payload_keys": {str(org): "0x" + key for org, key in gateway.genesis.encryption.items()},
+        "time": gateway.chain_time(),
+    }
+
+
+@router.get("/errors", openapi_extra=PUBLIC)
+def errors() -> dict[str, Any]:
+    """List every stable code."""
+    codes = [*ERROR_TEXTS, *(text.slug for text in REJECTION_TEXTS.values())]
+    return {"object": "list", "data": [explained(code) for code in sorted(codes)], "has_more": False}
+
+
+@router.get("/errors/{code}", openapi_extra=PUBLIC)
+def error(code: str) -> dict[str, Any]:
+    """Explain a code: the page that `type` of a problem names."""
+    if code not in ERROR_TEXTS and code not in {text.slug for text in REJECTION_TEXTS.values()}:
+        raise not_found()
+    return explained(code)
+
+
+def explained(code: str) -> dict[str, Any]:
+    """Return what is known of a code."""
+    of_entry = next((text for text in REJECTION_TEXTS.values() if text.slug == code), None)
+    title = of_entry or ERROR_TEXTS[code]
+    return {
+        "object": "error",
+        "code": code,
+        "ko": title.ko,
+        "en": title.en,
+        "hint": of_entry.hint if of_entry else "",
+        "status": None if of_entry else STATUS.get(code, 422),
+    }

@@ -1,0 +1,92 @@
+"""Hands accepted batches to the node, in order, until the end of each is known.
+
+The node takes a batch twice and answers the same receipt, and the batch carries its own number in its lane: so a crash
+between any two steps loses nothing and doubles nothing (docs/adr/0011-outbox-of-signed-batches.md).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import secrets
+from typing import Final
+
+from api.gateway import Gateway
+from ledger.chain.batch import Batch
+from ledger.domain.errors import LedgerError
+from ledger.store import leases, submissions
+from ledger.store.tables.outbox import SubmissionRow
+
+log = logging.getLogger("clearance.submitter")
+
+AT_ONCE: Final = 64
+JOB: Final = "submitter"
+LEASE: Final = dt.timedelta(seconds=10)
+ASK_AFTER: Final = dt.timedelta(seconds=2)
+"""Age at which a handed-over batch that stands in no block is asked for."""
+RETRY_CODES: Final = frozenset({"node.unreachable", "node.stopped", "pool.full", "rpc.-32603", "database.unavailable"})
+"""Refusals that say nothing of the batch: it is handed over again."""
+
+
+class Submitter:
+    """Hands accepted batches to the node. One of many processes does it at a time, under a fenced lease."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Take the gateway."""
+        self._gateway = gateway
+        self._holder = secrets.token_hex(8)
+        self._fence = 0
+
+    def step(self) -> int:
+        """Hand over what waits and ask for what is late; return how many batches moved.
+
+        Raises:
+            LedgerError: the node does not answer, or pushes back; what waits still waits.
+        """
+        gateway = self._gateway
+        now = gateway.now()
+        with gateway.database.write() as session:
+            self._fence = leases.hold(session, JOB, self._holder, now, LEASE)
+            if not self._fence:
+                return 0
+            rows = submissions.to_send(session, AT_ONCE)
+            late = submissions.sent_before(session, now - ASK_AFTER, AT_ONCE)
+            session.expunge_all()
+        for row in rows:
+            self._send(row)
+        for row in late:
+            self._ask(row)
+        return len(rows)
+
+    def _send(self, row: SubmissionRow) -> None:
+        try:
+            receipt = self._gateway.node.send_batch(signed_batch(row))
+        except LedgerError as error:
+            if error.code in RETRY_CODES:
+                raise
+            self._bury(row, error.code, error.detail)
+            return
+        with self._gateway.database.write() as session:
+            leases.check(session, JOB, self._holder, self._fence)
+            submissions.note_sent(session, row.hash, receipt, self._gateway.now())
+
+    def _ask(self, row: SubmissionRow) -> None:
+        answer = self._gateway.node.batch_status(row.hash)
+        if answer["state"] == "refused":
+            self._bury(row, answer.get("code", "batch.refused"), answer.get("reason", ""))
+        elif answer["state"] == "unknown":  # the node lost its queue: it is handed over again
+            with self._gateway.database.write() as session:
+                leases.check(session, JOB, self._holder, self._fence)
+                submissions.note_lost(session, row.hash, self._gateway.now())
+
+    def _bury(self, row: SubmissionRow, code: str, reason: str) -> None:
+        state = "expired" if code == "batch.expired" else "refused"
+        log.info("submission %s %s: %s", row.id, state, code)
+        with self._gateway.database.write() as session:
+            leases.check(session, JOB, self._holder, self._fence)
+            submissions.note_dead(session, row.hash, state, code, reason, self._gateway.now())
+
+
+def signed_batch(row: SubmissionRow) -> Batch:
+    """Return the batch as its writer signed it."""
+    return Batch(row.lane, row.seq, row.not_after, row.entries, row.signature)

@@ -1,0 +1,88 @@
+"""What members may read of parcels and orders: ownership is part of every question, never an afterthought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, true, tuple_
+from sqlmodel import Session, col, select
+
+from ledger.domain.roles import Role
+from ledger.store.access import Caller
+from ledger.store.tables.chain import EntryRow, OrderRow, ParcelRow
+
+Key = tuple[int, bytes]
+"""Place in a list of parcels or orders: height it was opened at, id."""
+READS_ALL: Final = Role.OVERSIGHT | Role.IDENTITY_AUTHORITY | Role.SCREENING
+
+
+def may_read(caller: Caller) -> ColumnElement[bool]:
+    """Return the condition under which a caller reads a parcel.
+
+    A courier reads what it opened, a seller what its orders are in, a warehouse and a broker what they wrote to, an
+    officer what its office is competent for; oversight, identity authority and screening read all.
+    """
+    if caller.roles & READS_ALL:
+        return true()
+    allowed: list[ColumnElement[bool]] = []
+    if caller.roles & (Role.COURIER | Role.AGENCY):
+        allowed.append(col(ParcelRow.opener) == caller.org)
+    if caller.roles & Role.SELLER:
+        allowed.append(
+            exists().where(and_(col(OrderRow.parcel) == col(ParcelRow.id), col(OrderRow.opener) == caller.org))
+        )
+    if caller.roles & (Role.WAREHOUSE | Role.BROKER):
+        wrote = (
+            col(EntryRow.subject) == col(ParcelRow.id),
+            col(EntryRow.org) == caller.org,
+            col(EntryRow.rejection).is_(None),
+            col(EntryRow.trace).is_(False),
+        )
+        allowed.append(exists().where(and_(*wrote)))
+    if caller.roles & Role.CUSTOMS_OFFICER:
+        allowed.append(col(ParcelRow.office) == caller.office)
+    return or_(*allowed) if allowed else false()
+
+
+def parcel(session: Session, caller: Caller, number: bytes) -> ParcelRow | None:
+    """Return a parcel the caller may read, or None."""
+    return session.exec(select(ParcelRow).where(ParcelRow.id == number, may_read(caller))).one_or_none()
+
+
+def parcels(
+    session: Session, caller: Caller, *, clearance: Sequence[str] = (), after: Key | None = None, limit: int = 50
+) -> list[ParcelRow]:
+    """Return parcels the caller may read, in the order they were opened."""
+    chosen = select(ParcelRow).where(may_read(caller))
+    if clearance:
+        chosen = chosen.where(col(ParcelRow.clearance).in_(clearance))
+    if after:
+        chosen = chosen.where(tuple_(col(ParcelRow.opened_height), col(ParcelRow.id)) > tuple_(*after))
+    return list(session.exec(chosen.order_by(col(ParcelRow.opened_height), col(ParcelRow.id)).limit(limit)))
+
+
+def orders(session: Session, caller: Caller, *, after: Key | None = None, limit: int = 50) -> list[OrderRow]:
+    """Return orders the caller recorded or was handed, in the order they were opened."""
+    chosen = select(OrderRow).where(or_(col(OrderRow.opener) == caller.org, col(OrderRow.handed) == caller.org))
+    if after:
+        chosen = chosen.where(tuple_(col(OrderRow.opened_height), col(OrderRow.id)) > tuple_(*after))
+    return list(session.exec(chosen.order_by(col(OrderRow.opened_height), col(OrderRow.id)).limit(limit)))
+
+
+def orders_of(session: Session, number: bytes) -> list[OrderRow]:
+    """Return the orders bound to a parcel."""
+    return list(session.exec(select(OrderRow).where(OrderRow.parcel == number).order_by(col(OrderRow.id))))
+
+
+def time_line(session: Session, number: bytes, limit: int = 500) -> list[EntryRow]:
+    """Return what stands on chain of a subject, rejected entries left out, in the order of the blocks."""
+    chosen = select(EntryRow).where(EntryRow.subject == number, col(EntryRow.rejection).is_(None))
+    order: tuple[Any, ...] = (col(EntryRow.height), col(EntryRow.place), col(EntryRow.number))
+    return list(session.exec(chosen.order_by(*order).limit(limit)))
+
+
+def entries_of_batch(session: Session, height: int, place: int) -> list[EntryRow]:
+    """Return the entries of one included batch."""
+    chosen = select(EntryRow).where(EntryRow.height == height, EntryRow.place == place)
+    return list(session.exec(chosen.order_by(col(EntryRow.number))))
