@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from typing import Final
+from typing import Any, Final
 
 from api.gateway import Gateway
 from ledger.chain.batch import Batch
@@ -52,23 +52,29 @@ class Submitter:
             rows = submissions.to_send(session, AT_ONCE)
             late = submissions.sent_before(session, now - ASK_AFTER, AT_ONCE)
             session.expunge_all()
-        for row in rows:
-            self._send(row)
+        moved = self._send(rows)
         for row in late:
             self._ask(row)
-        return len(rows)
+        return moved
 
-    def _send(self, row: SubmissionRow) -> None:
+    def _send(self, rows: list[SubmissionRow]) -> int:
+        """Hand batches over and note the promises together; without the note they are handed over once more."""
+        receipts: dict[bytes, dict[str, Any]] = {}
         try:
-            receipt = self._gateway.node.send_batch(signed_batch(row))
-        except LedgerError as error:
-            if error.code in RETRY_CODES:
-                raise
-            self._bury(row, error.code, error.detail)
-            return
-        with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
-            submissions.note_sent(session, row.hash, receipt, self._gateway.now())
+            for row in rows:
+                try:
+                    receipts[row.hash] = self._gateway.node.send_batch(signed_batch(row))
+                except LedgerError as error:
+                    if error.code in RETRY_CODES:
+                        raise
+                    self._bury(row, error.code, error.detail)
+        finally:
+            if receipts:
+                with self._gateway.database.write() as session:
+                    leases.check(session, JOB, self._holder, self._fence)
+                    for name, receipt in receipts.items():
+                        submissions.note_sent(session, name, receipt, self._gateway.now())
+        return len(rows)
 
     def _ask(self, row: SubmissionRow) -> None:
         answer = self._gateway.node.batch_status(row.hash)

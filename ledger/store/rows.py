@@ -1,17 +1,13 @@
-"""Bulk statements: many rows in one round trip, the same on SQLite and PostgreSQL."""
+"""Bulk statements: many rows at once, the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
-
-CHUNK: Final = 500
-"""Rows a statement: bounds its parameters, SQLite takes 32,766."""
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -34,13 +30,14 @@ def upsert(
     table = table_of(model)
     key = [column.name for column in table.primary_key]
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    source = iter(rows)
-    while chunk := [dict(row) for row in islice(source, CHUNK)]:
-        statement: Any = dialect.insert(table).values(chunk)
-        changing = [name for name in chunk[0] if name not in key] if update is None else update
-        if changing:
-            new = {name: statement.excluded[name] for name in changing}
-            statement = statement.on_conflict_do_update(index_elements=key, set_=new)
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=key)
-        session.connection().execute(statement)
+    listed = [dict(row) for row in rows]
+    if not listed:
+        return
+    statement: Any = dialect.insert(table)
+    changing = [name for name in listed[0] if name not in key] if update is None else update
+    if changing:
+        new = {name: statement.excluded[name] for name in changing}
+        statement = statement.on_conflict_do_update(index_elements=key, set_=new)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    session.connection().execute(statement, listed)  # compiled once, run for all: a long VALUES would be compiled anew

@@ -1,0 +1,244 @@
+"""`python -m benchmarks.service`: from signed batch at the API to visible row, through real processes on loopback.
+
+Sealer, follower and gateway run as they do in production; writers sign beforehand, so that the figure is the service's
+and not the signers'. Every batch is answered 202 before the writer's next; the clock stops when the last row is
+visible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from benchmarks.__main__ import Stage, stages
+from clients.cli.run import free_port, lay_out, start, wait_ready
+from clients.sample.members import COURIERS, HANDLES, OFFICES, Keyring
+from clients.sample.plan import START
+from ledger.chain.batch import Batch
+from ledger.chain.calls import call_data
+from ledger.chain.transaction import sign_legacy
+from ledger.domain.limits import MAX_BATCH_BYTES
+from ledger.genesis import CONTRACT, Genesis
+from node.home import Home
+from node.remote import RemoteNode
+
+SEED: Final = 1
+READY_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service."""
+
+    url: str
+    genesis: Genesis
+    keyring: Keyring
+    node: RemoteNode
+    processes: dict[str, subprocess.Popen[bytes]]
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return what each process has spent."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        found = {}
+        for name, process in self.processes.items():
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            found[name] = (int(fields[11]) + int(fields[12])) / ticks
+        return found
+
+
+@contextmanager
+def running(home: Path, database: str = "") -> Iterator[Service]:
+    """Start sealer, follower and gateway; stop them at the end."""
+    keyring, genesis = lay_out(home, SEED)
+    ports = [free_port() for _ in range(3)]
+    with ExitStack() as stack:
+        processes: dict[str, subprocess.Popen[bytes]] = {}
+
+        def keep(name: str, process: subprocess.Popen[bytes]) -> None:
+            processes[name] = process
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+
+        token = Home(home / "sealer").token()
+        keep("sealer", start(home / "sealer", ports[0], "--logical-clock", "--driver", "fast"))
+        node = RemoteNode(f"http://127.0.0.1:{ports[0]}", token)
+        stack.callback(node.close)
+        wait_ready(node, processes["sealer"], home / "sealer")
+        os.environ["CLEARANCE_FOLLOW_TOKEN"] = token
+        keep("follower", start(home / "follower", ports[1], "--follow", node.url, "--driver", "fast"))
+        keep("gateway", start_gateway(home / "gateway", ports[2], node.url, token, database))
+        url = f"http://127.0.0.1:{ports[2]}"
+        wait_http(url)
+        let_yards(node, keyring, genesis)
+        yield Service(url, genesis, keyring, node, processes)
+
+
+def start_gateway(home: Path, port: int, node: str, token: str, database: str) -> subprocess.Popen[bytes]:
+    """Start a gateway process."""
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "clients.cli", "api", "run", "--home", str(home), "--port", str(port)]
+    environment = os.environ | {"CLEARANCE_NODE": node, "CLEARANCE_TOKEN": token, "CLEARANCE_DATABASE": database}
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+
+def wait_http(url: str) -> None:
+    """Wait until a gateway is ready."""
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end:
+        try:
+            if httpx.get(url + "/readyz", trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit(f"{url} is not ready")
+
+
+def let_yards(node: RemoteNode, keyring: Keyring, genesis: Genesis) -> None:
+    """Let the yards carry in and release for every courier."""
+    for name in COURIERS:
+        cold = keyring.cold(name)
+        for nonce, office in enumerate(OFFICES):
+            data = call_data("let", START, HANDLES[name], HANDLES[f"yard-{office:03}"], 1 << 7 | 1 << 17)
+            node.send_raw(sign_legacy(cold, nonce=nonce, to=CONTRACT, data=data, chain_id=genesis.chain_id, gas=10**6))
+    while node.status()["queued"]:
+        time.sleep(0.02)
+
+
+@dataclass(slots=True)
+class Writer:
+    """A signed-in key with batches to post."""
+
+    http: httpx.AsyncClient
+    seqs: dict[int, int]
+
+
+async def sign_in(service: Service, name: str) -> Writer:
+    """Sign a member in."""
+    signer = service.keyring.signer(name)
+    http = httpx.AsyncClient(base_url=service.url, trust_env=False, timeout=120)
+    asked = (await http.post("/v1/auth/challenges", json={"address": signer.hex_address})).json()
+    challenge = bytes.fromhex(asked["challenge"][2:])
+    digest = service.genesis.domain.sign_in_digest(signer.address, challenge, asked["typed_data"]["message"]["expires"])
+    body = {
+        "address": signer.hex_address, "challenge": asked["challenge"],
+        "signature": "0x" + signer.sign_digest(digest).hex(),
+    }  # fmt: skip
+    token = (await http.post("/v1/auth/tokens", json=body)).json()["access_token"]
+    http.headers["Authorization"] = f"Bearer {token}"
+    return Writer(http, {})
+
+
+def signed(service: Service, stage: Stage, size: int, seqs: dict[tuple[str, int], int]) -> dict[str, list[bytes]]:
+    """Return a stage's batches as request bodies, by writer."""
+    found: dict[str, list[bytes]] = {}
+    for name, entries in stage.entries.items():
+        signer, at = service.keyring.signer(name), 0
+        while at < len(entries):
+            count, room = 0, MAX_BATCH_BYTES - 32
+            for entry in entries[at : at + size]:
+                room -= 96 + 32 * len(entry.extra)
+                if room < 0:
+                    break
+                count += 1
+            seq = seqs.get((name, stage.lane), 0)
+            batch = Batch.signed(
+                service.genesis.domain, signer, lane=stage.lane, seq=seq, not_after=START + 86_400,
+                entries=entries[at : at + count],
+            )  # fmt: skip
+            seqs[name, stage.lane] = seq + 1
+            document = {
+                "lane": str(batch.lane), "seq": batch.seq, "not_after": batch.not_after,
+                "entries": "0x" + batch.entries.hex(), "signature": "0x" + batch.signature.hex(),
+            }  # fmt: skip
+            found.setdefault(name, []).append(json.dumps(document).encode())
+            at += count
+    return found
+
+
+async def post_all(writer: Writer, bodies: list[bytes], waits: list[float]) -> str:
+    """Post a writer's batches one after another, waiting out push-back; return the last submission's id."""
+    last = ""
+    for body in bodies:
+        while True:
+            began = time.perf_counter()
+            answer = await writer.http.post("/v1/batches", content=body, headers={"Content-Type": "application/json"})
+            waits.append(time.perf_counter() - began)
+            if answer.status_code == 202:
+                last = answer.json()["id"]
+                break
+            if answer.status_code != 503:
+                raise SystemExit(f"a batch was refused: {answer.text}")
+            await asyncio.sleep(int(answer.headers["Retry-After"]))
+    return last
+
+
+async def visible(writer: Writer, submission: str) -> None:
+    """Wait until a submission's rows can be read."""
+    for _ in range(10_000):
+        if (await writer.http.get(f"/v1/submissions/{submission}")).json()["state"] == "visible":
+            return
+        await asyncio.sleep(0.05)
+    raise SystemExit(f"{submission} does not become visible")
+
+
+async def throughput(service: Service, parcels: int, size: int) -> dict[str, Any]:
+    """Post every stage from all its writers at once; stop the clock when the last row is visible."""
+    seqs: dict[tuple[str, int], int] = {}
+    prepared = [(stage, signed(service, stage, size, seqs)) for stage in stages(parcels, service.keyring)]
+    names = sorted({name for _, bodies in prepared for name in bodies})
+    writers = {name: await sign_in(service, name) for name in names}
+    entries = sum(len(listed) for stage, _ in prepared for listed in stage.entries.values())
+    spent, waits = service.cpu_seconds(), []
+    began = time.perf_counter()
+    for _, bodies in prepared:
+        last = await asyncio.gather(*(post_all(writers[name], each, waits) for name, each in bodies.items()))
+    posted = time.perf_counter() - began
+    await asyncio.gather(*(visible(writers[name], each) for name, each in zip(prepared[-1][1], last, strict=True)))
+    seconds = time.perf_counter() - began
+    cpu = {name: round(after - spent[name], 1) for name, after in service.cpu_seconds().items()}
+    for writer in writers.values():
+        await writer.http.aclose()
+    waits.sort()
+    return {
+        "entries": entries,
+        "batch": size,
+        "writers": len(names),
+        "entries_per_second": round(entries / seconds, 1),
+        "seconds": round(seconds, 1),
+        "posted_seconds": round(posted, 1),
+        "accept_p99_ms": round(waits[int(len(waits) * 0.99)] * 1_000, 1),
+        "cpu_seconds": cpu,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parcels", type=int, default=1_000)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--database", default="", help="SQLAlchemy address; else SQLite.")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="clearance-bench-") as folder,
+        running(Path(folder), options.database) as it,
+    ):
+        print(json.dumps(asyncio.run(throughput(it, options.parcels, options.size)), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Every route, as every role and as nobody: what is not marked public asks who calls; forged tokens open nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+
+from api.app import create_app
+from api.auth import PUBLIC, member
+from ledger.domain.roles import Role
+from ledger.keys import LocalSigner
+from tests.api.world import KEYRING, World
+
+PARTIES = ("shop-05", "courier-4", "broker-1", "yard-040", "office-040", "identity", "screening", "agency", "oversight")
+SCHEMA = ("/openapi.json",)
+GIVEN = {"name": "sub_unknown", "lane": "1", "number": "0x" + "00" * 32, "digest": "0x" + "00" * 32, "code": "nothing"}
+
+
+def routes(world: World) -> Iterator[APIRoute]:
+    waiting: list[Any] = [*create_app(world.gateway).routes]
+    while waiting:
+        route = waiting.pop()
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "original_router"):  # FastAPI keeps included routers whole
+            waiting += route.original_router.routes
+        else:
+            assert isinstance(route, Route)
+            assert route.path in SCHEMA, f"{route.path}: what is this?"
+
+
+def is_public(route: APIRoute) -> bool:
+    return bool((route.openapi_extra or {}).get("x-public"))
+
+
+def asks_who_calls(route: APIRoute) -> bool:
+    waiting = [route.dependant]
+    while waiting:
+        each = waiting.pop()
+        if each.call is not None and getattr(each.call, "authorises", False):
+            return True
+        waiting += each.dependencies
+    return False
+
+
+def address(route: APIRoute) -> str:
+    path = route.path
+    for name, value in GIVEN.items():
+        path = path.replace("{" + name + "}", value)
+    assert "{" not in path, f"give {path} an example"
+    return path
+
+
+def test_every_route_is_authorised_or_marked_public(service: World) -> None:
+    found = list(routes(service))
+    told = service.party("courier-4").http.get("/openapi.json").json()["paths"]
+    assert {route.path for route in found if route.include_in_schema} == told.keys()
+    assert len(found) > 12
+    assert [route.path for route in found if is_public(route) == asks_who_calls(route)] == []
+    assert getattr(member, "authorises", False)
+    assert PUBLIC == {"x-public": True}
+
+
+@pytest.mark.parametrize("token", ["", "clt_forged", "clt_" + "A" * 43])
+def test_nobody_passes(service: World, token: str) -> None:
+    http = service.party("courier-4").http
+    headers = {"Authorization": f"Bearer {token}"} if token else {"Authorization": ""}
+    for route in routes(service):
+        for method in sorted(route.methods):
+            answer = http.request(method, address(route), headers=headers)
+            if is_public(route):
+                assert answer.status_code != 401, route.path
+            else:
+                assert answer.status_code in {401, 422}, (route.path, answer.status_code)
+                if answer.status_code == 401:
+                    assert answer.json()["code"] == "auth.required"
+
+
+def test_no_role_is_shown_what_is_not_its_own(service: World) -> None:
+    for name in PARTIES:
+        party = service.party(name)
+        roles = next(key.roles for key in service.genesis.keys if key.address == KEYRING.signer(name).hex_address)
+        for route in routes(service):
+            if "GET" not in route.methods:
+                continue
+            answer = party.http.get(address(route))
+            assert answer.status_code in {200, 404}, (name, route.path, answer.text)
+            if route.path.startswith("/v1/customs/") and not roles & Role.CUSTOMS_OFFICER:
+                assert answer.status_code == 404, (name, route.path)
+            if answer.status_code == 404:
+                assert answer.json()["code"] == "api.not-found"
+
+
+def test_what_is_over_is_over(service: World) -> None:
+    party = service.party("shop-06")
+    assert party.http.get("/v1/orders").status_code == 200
+    assert party.http.delete("/v1/auth/tokens").status_code == 204
+    assert party.http.get("/v1/orders").json()["code"] == "auth.required"
+    party.sign_in()
+
+
+def test_a_challenge_is_good_once_and_for_its_key_only(service: World) -> None:
+    party = service.party("shop-07")
+    signer, http = party.signer, party.http
+    asked = http.post("/v1/auth/challenges", json={"address": signer.hex_address}).json()
+    challenge = bytes.fromhex(asked["challenge"][2:])
+    expires = asked["typed_data"]["message"]["expires"]
+
+    def trade(address: str, by: str) -> tuple[int, str]:
+        key = KEYRING.signer(by)
+        signature = key.sign_digest(service.genesis.domain.sign_in_digest(signer.address, challenge, expires))
+        answer = http.post(
+            "/v1/auth/tokens",
+            json={"address": address, "challenge": asked["challenge"], "signature": "0x" + signature.hex()},
+        )
+        return answer.status_code, answer.json().get("code", "")
+
+    assert trade(KEYRING.signer("shop-08").hex_address, "shop-08") == (401, "auth.challenge")
+    assert trade(signer.hex_address, "shop-07") == (201, "")
+    assert trade(signer.hex_address, "shop-07") == (401, "auth.challenge")
+
+
+def test_a_stranger_signs_nothing_in(service: World) -> None:
+    stranger = LocalSigner.from_seed(b"tests", "stranger")
+    http = service.party("shop-07").http
+    asked = http.post("/v1/auth/challenges", json={"address": stranger.hex_address}).json()
+    digest = service.genesis.domain.sign_in_digest(
+        stranger.address, bytes.fromhex(asked["challenge"][2:]), asked["typed_data"]["message"]["expires"]
+    )
+    body = {
+        "address": stranger.hex_address, "challenge": asked["challenge"],
+        "signature": "0x" + stranger.sign_digest(digest).hex(),
+    }  # fmt: skip
+    answer = http.post("/v1/auth/tokens", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "batch.not-a-member")
