@@ -204,3 +204,32 @@ def roles(
             out.print(table)
         subject = dict(report.subject) | ({"members": listed} if as_json else {})
         finish(Report("roles", subject, report.findings), as_json=as_json)
+
+
+@app.command()
+def projection(
+    rpc: Annotated[str, typer.Option(help="Address of a node you trust: your own.")],
+    token: Token = "",
+    home: Annotated[Path, typer.Option(help="The gateway's folder.")] = Path(".clearance/gateway"),
+    database: Annotated[str, typer.Option(envvar="CLEARANCE_DATABASE", help="SQLAlchemy address; else SQLite.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make the read model anew from the chain and compare: finds rows that were planted, altered or dropped."""
+    from clients.cli.api import open_database
+    from ledger.store.comparison import differences
+    from ledger.store.migrations import check_current
+    from node.audit.report import Found, Report
+    from node.remote import RemoteNode
+
+    with errors():
+        opened, node = open_database(home, database), RemoteNode(rpc, token)
+        check_current(opened)
+        genesis = node.genesis()
+        with progress("audit", quiet=as_json) as bar:
+            found = [
+                Found("projection.differs", None, f"{each.sentence}.")
+                for each in differences(opened, node, genesis.domain, bar)
+            ]
+        opened.close()
+        node.close()
+        finish(Report("projection", {"node": rpc}, tuple(found)), as_json=as_json)

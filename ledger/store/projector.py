@@ -43,8 +43,8 @@ class Projector:
         self._domain = domain
         self._known = False
 
-    def step(self) -> int:
-        """Project the next blocks; return how many became rows.
+    def step(self, until: int | None = None) -> int:
+        """Project the next blocks, none above `until`; return how many became rows.
 
         Raises:
             ForeignChain: another genesis, or another block where the cursor stands.
@@ -55,12 +55,13 @@ class Projector:
         if not self._known:
             self._check_same_chain(cursor)
             self._known = True  # from here on every block is checked to follow the one before
-        if status["height"] <= cursor.height:
+        if status["height"] <= cursor.height or (until is not None and until <= cursor.height):
             return 0
         blocks = self._node.pages(cursor.height + 1, PAGE)
-        final = [block for block in blocks if block.height <= status["final"]]
+        highest = status["final"] if until is None else min(until, status["final"])
+        final = [block for block in blocks if block.height <= highest]
         self._check_links(cursor, final)
-        waiting = [block for block in blocks if block.height > max(status["final"], cursor.seen_height)]
+        waiting = [block for block in blocks if block.height > max(highest, cursor.seen_height)]
         if not final and not waiting:
             return 0
         page = Page.of(final)
@@ -77,10 +78,10 @@ class Projector:
             session.add(kept)
         return len(final)
 
-    def catch_up(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Project until nothing final is left; return the height reached."""
-        goal = self._node.status()["final"]
-        while self.step():
+    def catch_up(self, progress: Callable[[int, int], None] | None = None, until: int | None = None) -> int:
+        """Project until nothing final is left, or a height; return the height reached."""
+        goal = self._node.status()["final"] if until is None else until
+        while self.step(until):
             if progress:
                 progress(self.height(), goal)
         return self.height()
