@@ -25,9 +25,11 @@ event Recorded:
     outcomes: DynArray[uint256, 1024]    # value << 32 | index << 8 | code; see ledger/domain/rejections.py
 
 M48: constant(uint256) = 2**48 - 1
+SHAPE: constant(uint256) = 255 << 48 | 255
 NO_ROLES: constant(uint256) = ~(65535 << 232)
 # rows whose entries do more than set bits; words that the completing entry may still decide
 HAS_CODE: constant(uint256) = table.G_NAMES | table.G_OPENING | table.G_SPECIAL
+OTHER_THAN_OPENER: constant(uint256) = ~((2**24 - 1) << 72)
 UNDECIDED: constant(uint256) = table.B_CARRIED_IN | table.B_OBSERVED | table.B_CLEARED
 HALF_N: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
 BATCH_TYPE: constant(bytes32) = keccak256("Batch(uint64 lane,uint64 seq,uint64 notAfter,bytes entries)")
@@ -46,19 +48,6 @@ def __init__():
     DOMAIN = keccak256(
         abi_encode(DOMAIN_TYPE, keccak256(table.DOMAIN_NAME), keccak256(table.DOMAIN_VERSION), chain.id, self)
     )
-
-
-@internal
-@view
-def _may_write(st: uint256, x: uint256, g: uint256, kind: uint256, org: uint256, roles: uint256) -> bool:
-    """
-    @notice Whether a writer that is not the opener may write all the same: customs, or an org that was let.
-    """
-    if x & ~(subjects.M24 << 72) != 0:
-        return False
-    if g & table.G_CUSTOMS_TOO != 0 and roles & table.R_CUSTOMS_OFFICER != 0:
-        return True
-    return (members.masks[((st >> 72) & subjects.M24) << 24 | org] >> kind) & 1 != 0
 
 
 @internal
@@ -117,86 +106,128 @@ def submit(
     member: uint256 = 0
     ow: uint256 = 0
     member, ow = members._member(key, t)
-    org: uint256 = member & subjects.M24
-    place: uint256 = org << 192 | convert(lane, uint256) << 128 | convert(seq, uint256) << 64 | t
+    who: subjects.Writer = empty(subjects.Writer)
+    who.org = member & subjects.M24
+    place: uint256 = who.org << 192 | convert(lane, uint256) << 128 | convert(seq, uint256) << 64 | t
     outcomes: DynArray[uint256, 1024] = []
     if convert(lane, uint256) >= table.TRACE_LANE:
         # who may write which trace is a rule of the decoder that read model and audit share
         log Recorded(key=key, place=place, outcomes=outcomes)
         return
-    roles: uint256 = (member >> 24) & 65535
+    who.roles = (member >> 24) & 65535
     guards: uint256[32] = table.GUARDS
     if lane == 0:
-        assert roles & table.STOP_LANE_ROLES != 0, "batch: stop lane"
+        assert who.roles & table.STOP_LANE_ROLES != 0, "batch: stop lane"
         for i: uint256 in range(32):
             guards[i] = guards[i] & NO_ROLES     # other kinds: nobody may write them here, their shape holds
         guards[table.K_IDENTITY_STOPPED] = table.STOP_IDENTITY_STOPPED
         guards[table.K_HELD] = table.STOP_HELD
         guards[table.K_RECALLED] = table.STOP_RECALLED
-    office: uint256 = (ow >> 24) & 255
-    me: uint256 = org << 72 | office << 96
-    role: uint256 = roles << 232
+    who.group = ow & subjects.M24
+    who.office = (ow >> 24) & 255
+    who.t = t
+    who.late = filing._late_before(t)
+    who.until = decision._targets_until(who.office)
+    me: uint256 = who.org << 72 | who.office << 96
+    role: uint256 = who.roles << 232
     limit: uint256 = unsafe_add(t, table.CLAIM_AHEAD) << 8 | 255
-    late: uint256 = filing._late_before(t)
-    size: uint256 = len(entries)
-    count: uint256 = extract32(entries, 0, output_type=uint256)
+    rules: filing.Rules = empty(filing.Rules)
+    rules.key = max_value(uint256)
+    # the same bytes as words: reading a word of bytes costs nearly twice as much
+    data: DynArray[uint256, filing.MAX_WORDS] = abi_decode(
+        concat(convert(32, bytes32), convert(len(entries) >> 5, bytes32), entries), DynArray[uint256, filing.MAX_WORDS]
+    )
+    count: uint256 = data[0]
     assert count <= table.MAX_ENTRIES, "batch: entries"
-    assert size >= unsafe_add(32, unsafe_mul(count, 96)), "batch: size"
-    j: uint256 = 32
+    assert len(entries) >= unsafe_add(32, unsafe_mul(count, 96)), "batch: size"
+    shape: uint256 = max_value(uint256)          # kind and extra words of the entry before
+    kind: uint256 = 0
+    g: uint256 = 0                               # guard word of the kind, and what it comes to for this writer:
+    mask: uint256 = 0                            # bits of the subject's word that are compared,
+    want: uint256 = 0                            # what they must be,
+    sets: uint256 = 0                            # bits that are set,
+    barred: uint256 = 0                          # bit 126 if the writer's roles do not fit
+    step: uint256 = 0                            # words of the entry
+    e: subjects.Entry = empty(subjects.Entry)
+    k: uint256 = 1                               # where the next entry begins
     for i: uint256 in range(count, bound=table.MAX_ENTRIES):
-        at: uint256 = j
-        id: uint256 = extract32(entries, at, output_type=uint256)
-        meta: uint256 = extract32(entries, unsafe_add(at, 32), output_type=uint256)
-        kind: uint256 = meta & 255
-        assert kind < 32, "batch: kind"
-        g: uint256 = guards[kind]
-        j = unsafe_add(at, unsafe_add(96, (meta >> 43) & 4064))
-        if (meta >> 48 ^ g >> 192) & 255 != 0:   # other extra words than the row says
-            extra: uint256 = (meta >> 48) & 255
-            assert g & table.G_FILING != 0 and extra & 3 == 1 and extra > 1 and extra <= 33, "batch: shape"
-        st: uint256 = subjects.words[id]
-        x: uint256 = (
-            ((st ^ me ^ (g >> 128)) & g & subjects.M128)
-            | convert(meta & M48 > limit, uint256) << 127
-            | convert(g & role == 0, uint256) << 126
-        )
-        if x != 0:
-            if not self._may_write(st, x, g, kind, org, roles):
-                outcomes.append(i << 8 | self._why(x, g, kind, convert(lane, uint256)))
-                continue
-        code: uint256 = 0
-        new: uint256 = st | ((g >> 160) & subjects.M32)
+        e.id = data[k]
+        e.meta = data[unsafe_add(k, 1)]
+        if e.meta & SHAPE != shape:              # entries of a kind come in runs
+            shape = e.meta & SHAPE
+            kind = e.meta & 255
+            assert kind < 32, "batch: kind"
+            g = guards[kind]
+            extra: uint256 = shape >> 48
+            if extra != (g >> 192) & 255:
+                assert g & table.G_FILING != 0 and extra & 3 == 1 and extra > 1 and extra <= 33, "batch: shape"
+            step = unsafe_add(3, extra & 127)
+            mask = g & subjects.M128
+            want = g >> 128 ^ me
+            sets = (g >> 160) & subjects.M32
+            barred = 1 << 126 if g & role == 0 else 0
+        k = unsafe_add(k, step)
+        e.st = subjects.words[e.id]
+        x: uint256 = ((e.st ^ want) & mask) | barred | convert(e.meta & M48 > limit, uint256) << 127
+        # who is not the opener may write all the same: an org that was let, or customs
+        if x != 0 and (
+            x & OTHER_THAN_OPENER != 0
+            or (
+                (members.masks[(e.st >> 48) & (subjects.M24 << 24) | who.org] >> kind) & 1 == 0
+                and (g & table.G_CUSTOMS_TOO == 0 or who.roles & table.R_CUSTOMS_OFFICER == 0)
+            )
+        ):
+            outcomes.append(i << 8 | self._why(x, g, kind, convert(lane, uint256)))
+            continue
+        new: uint256 = e.st | sets
         if g & HAS_CODE != 0:
             if g & table.G_NAMES != 0:
-                if subjects.filings[id] != meta >> 96:
-                    code = table.C_STALE_FILING
-                elif kind == table.K_SCREENED_REFERRED:
+                if subjects.filings[e.id] != e.meta >> 96:
+                    outcomes.append(i << 8 | table.C_STALE_FILING)
+                    continue
+                if kind == table.K_SCREENED_REFERRED:
                     new |= table.F_SCREENING_REFERRED
             elif kind == table.K_CARRIED_IN:
-                new = decision._carry_in(st, (meta >> 8) & subjects.M40 < late, office, t)
-            elif g & table.G_FILING != 0:
-                code, new = filing._file(
-                    convert(slice(entries, at, unsafe_sub(j, at)), Bytes[filing.MAX_ENTRY]),
-                    id, meta, st, org, roles, late, t
-                )
-            elif g & table.G_OPENING != 0:
-                digest: bytes32 = extract32(entries, unsafe_add(at, 64))
-                code, new = subjects._open(kind, id, digest, meta, new, org, office, roles, t)
-                if kind == table.K_MASTER_OPENED and code == 0:
-                    outcomes.append(((new >> 32) & subjects.M24) << 32 | i << 8 | table.C_MASTER_HANDLE)
+                new = decision._carry_in(e.st, e.meta, who)
+            elif kind == table.K_ORDER_OPENED:
+                if subjects._id(kind, who.org, data[unsafe_add(unsafe_sub(k, step), 2)]) != e.id:
+                    outcomes.append(i << 8 | table.C_BAD_ID)
+                    continue
+                new |= subjects._sale(e.meta, who.org, t)
             else:
-                inner: uint256 = guards[min((meta >> 56) & 255, 31)]
-                code, new = decision._special(kind, id, st, meta, (g >> 160) & subjects.M32, inner, t)
-                if kind == table.K_HELD and code == 0:
-                    outcomes.append(unsafe_sub((new >> 112) & 15, 1) << 32 | i << 8 | table.C_HOLD_NUMBER)
-            if code != 0:
-                outcomes.append(i << 8 | code)
-                continue
+                e.at = unsafe_sub(k, step)
+                code: uint256 = 0
+                if g & table.G_FILING != 0:
+                    w: uint256 = data[unsafe_add(e.at, 3)]
+                    # the rules are those of the parcel's first filing
+                    under: uint256 = (t if e.st == 0 else (e.st >> 128) & subjects.M34) << 64 | w & filing.RULES_KEY
+                    if under != rules.key:
+                        rules = filing._rules(under)
+                    digest: bytes32 = keccak256(concat(
+                        filing.FILING_TAG,
+                        convert((e.st >> 64) & 255, bytes32),
+                        slice(entries, e.at << 5, step << 5)
+                    ))
+                    code, new = filing._file(data, e, who, w, rules)
+                    if code == 0:
+                        subjects.filings[e.id] = convert(digest, uint256) & subjects.M160
+                elif g & table.G_OPENING != 0:
+                    code, new = subjects._open(kind, e.id, data[unsafe_add(e.at, 2)], new, who)
+                    if kind == table.K_MASTER_OPENED and code == 0:
+                        outcomes.append(((new >> 32) & subjects.M24) << 32 | i << 8 | table.C_MASTER_HANDLE)
+                else:
+                    inner: uint256 = guards[min((e.meta >> 56) & 255, 31)]
+                    code, new = decision._special(kind, e.id, e.st, e.meta, sets, inner, t)
+                    if kind == table.K_HELD and code == 0:
+                        outcomes.append(unsafe_sub((new >> 112) & 15, 1) << 32 | i << 8 | table.C_HOLD_NUMBER)
+                if code != 0:
+                    outcomes.append(i << 8 | code)
+                    continue
         if new & UNDECIDED == table.B_CARRIED_IN:
             judged: uint256 = decision._complete(new)
             if judged != new:
                 outcomes.append(i << 8 | (table.C_CLEARED if judged & table.B_CLEARED != 0 else table.C_REFERRED))
                 new = judged
-        subjects.words[id] = new
-    assert j == size, "batch: size"
+        subjects.words[e.id] = new
+    assert k << 5 == len(entries), "batch: size"
     log Recorded(key=key, place=place, outcomes=outcomes)

@@ -20,16 +20,29 @@ uses: filing
 
 @internal
 @view
-def _carry_in(st: uint256, late: bool, office: uint256, t: uint256) -> uint256:
-    new: uint256 = st | table.B_CARRIED_IN | t << 162
-    at: uint256 = (st >> 96) & 255
-    if office != 0 and office != at:
-        at = office
-        new = (new & ~(255 << 96)) | office << 96
-    if late:
+def _targets_until(office: uint256) -> uint256:
+    """
+    @notice Time until which an office has targets; 0 for a writer without an office.
+    """
+    if office == 0:
+        return 0
+    return rulebook.overlays[office << 40]
+
+
+@internal
+@view
+def _carry_in(st: uint256, meta: uint256, who: subjects.Writer) -> uint256:
+    """
+    @notice Carries a parcel in: the yard's office is competent from now on, and may have picked what comes.
+    """
+    new: uint256 = st | table.B_CARRIED_IN | who.t << 162
+    if who.office != 0:
+        new = (new & ~(255 << 96)) | who.office << 96
+    if (meta >> 8) & subjects.M40 < who.late:
         new |= table.F_LATE
-    if filing._is_target(new, at, t):
-        new |= table.F_OFFICE_TARGET
+    if who.until >= who.t or who.office == 0:
+        if filing._is_target(new, who.t):
+            new |= table.F_OFFICE_TARGET
     return new
 
 

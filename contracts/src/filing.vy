@@ -16,22 +16,27 @@ uses: members
 uses: rulebook
 uses: subjects
 
-# What the goods of one filing come to
-struct Box:
-    code: uint256            # rejection, 0 none
-    findings: uint256
-    value: uint256           # sum of price x rate, millionths of a won
-    excluded: uint256
-    company: uint256
-    goods_class: uint256     # of the dearest order
-    bound: uint256           # orders bound before and presented again
+# What the rulebook says for filings alike, so that a batch reads it once
+struct Rules:
+    key: uint256             # first filing << 64 | office, mode and dispatch country as in the transport word
+    hour: uint256            # of the first filing
+    usd: uint256             # exchange rate of the US dollar, in which the limits are set; 0 unknown
+    dispatch: uint256        # row of country and mode
+    until: uint256           # time until which the office has targets
 
-MAX_ENTRY: constant(uint256) = 96 + 32 * (1 + 4 * 8)
+MAX_WORDS: constant(uint256) = 2048              # of a batch
+RULES_KEY: constant(uint256) = 255 << 48 | 255 << 32 | 65535
 USD: constant(uint256) = 840
 # what stays of an order when a filing binds it: seller and whom it was handed to
 SALE: constant(uint256) = (2**24 - 1) << 32 | (2**24 - 1) << 72
-# what a correction keeps of a parcel: opener, holds, inspections, stops and both times
-STAYS: constant(uint256) = table.KEPT | (2**24 - 1) << 72 | (2**24 - 1) << 104 | (2**34 - 1) << 128 | (2**34 - 1) << 162
+# what a correction keeps of a parcel: findings that facts have no part in, generation, opener, holds, inspections,
+# stops and both times
+STAYS: constant(uint256) = (
+    table.KEPT | (table.FINDINGS & ~table.FROM_FACTS) | 255 << 64 | (2**24 - 1) << 72 | (2**24 - 1) << 104
+    | (2**34 - 1) << 128 | (2**34 - 1) << 162
+)
+ORIGIN: constant(uint256) = 65535 << 240
+NEWEST: constant(uint256) = 2**64 - 1            # newest pair of a rule row's slot
 ORDER_TAG: constant(bytes32) = keccak256("clearance.order/v1")
 FILING_TAG: constant(bytes32) = keccak256("clearance.filing/v1")
 
@@ -39,130 +44,21 @@ FILING_TAG: constant(bytes32) = keccak256("clearance.filing/v1")
 # ------------------------------------------------------------------------------------------- goods of a filing
 @internal
 @view
-def _class_findings(goods_class: uint256, hour: uint256, quantity: uint256) -> (uint256, uint256):
+def _class_findings(goods_class: uint256, hour: uint256, quantity: uint256) -> uint256:
     """
-    @return Findings of the class's rule row, and whether the class is excluded from the list
+    @return Findings of the class's rule row; bit 0 set where the class is excluded from the list
     """
     row: uint256 = rulebook._value(rulebook.CLASS_ROW | goods_class, hour)
     if row == 0:
-        return 0, 0
+        return 0
     if row == rulebook.ABSENT:
-        return table.F_RULE_UNKNOWN, 0
-    findings: uint256 = 0
+        return table.F_RULE_UNKNOWN
+    findings: uint256 = row & 1
     if row & 2 != 0:
-        findings = table.F_PERMIT_MISSING
+        findings |= table.F_PERMIT_MISSING
     if row >> 8 != 0 and quantity > row >> 8:
         findings |= table.F_QUANTITY_OVER_PERSONAL_USE
-    return findings, row & 1
-
-
-@internal
-@view
-def _order(
-    oid: uint256, o: uint256, commitment: bytes32, id: uint256, opener: uint256, group: uint256
-) -> (uint256, uint256, uint256):
-    """
-    @notice Matches one presented order with the one its seller opened.
-    @param o Word of the order
-    @param commitment Hash of the goods word, rest digest and salt that were presented
-    @return Rejection or 0, findings, and the order's word to write, 0 where it is bound already
-    """
-    if o & table.B_ORDER == 0:
-        return table.C_ORDER_NOT_OPEN, 0, 0
-    seller: uint256 = (o >> 72) & subjects.M24
-    bound: uint256 = 0
-    if o & table.B_CONSUMED == 0:
-        if (o >> 32) & subjects.M24 != opener:
-            return table.C_ORDER_NOT_HANDED, 0, 0
-        bound = (o & SALE) | table.B_ORDER | table.B_CONSUMED | (id & subjects.M160) << 96
-    elif o >> 96 != id & subjects.M160:
-        return table.C_ORDER_NOT_OPEN, 0, 0
-    word: uint256 = members.orgs[seller]
-    if word & subjects.M24 == group:
-        return table.C_ORDER_SAME_GROUP, 0, 0
-    findings: uint256 = 0
-    if (word >> 32) & 255 != 1:
-        findings = table.F_WATCHED_PARTY
-    if subjects._id(table.K_ORDER_OPENED, seller, commitment) != oid:
-        findings |= table.F_FACTS_MISMATCH
-    return 0, findings, bound
-
-
-@internal
-def _box(entry: Bytes[MAX_ENTRY], orders: uint256, id: uint256, st: uint256, usd: uint256, t: uint256) -> Box:
-    """
-    @notice Goes through the goods of a filing: match, rule rows, value. Binds the orders only if none is refused.
-    @param st Word of the parcel, its first-filing time set
-    """
-    box: Box = empty(Box)
-    first: uint256 = (st >> 128) & subjects.M34
-    hour: uint256 = first // 3600
-    opener: uint256 = (st >> 72) & subjects.M24
-    group: uint256 = members.orgs[opener] & subjects.M24
-    oids: uint256[8] = empty(uint256[8])
-    bindings: uint256[8] = empty(uint256[8])
-    classes: uint256[8] = empty(uint256[8])
-    quantities: uint256[8] = empty(uint256[8])
-    dearest: uint256 = 0
-    last: uint256 = 0
-    at: uint256 = 128
-    for i: uint256 in range(table.MAX_ORDERS):
-        if orders != 0:
-            oid: uint256 = extract32(entry, at, output_type=uint256)
-            if oid <= last:
-                box.code = table.C_ORDERS_UNSORTED
-                return box
-            last = oid
-            at = unsafe_add(at, 32)
-            o: uint256 = subjects.words[oid]
-            commitment: bytes32 = keccak256(concat(ORDER_TAG, slice(entry, at, 96)))
-            found: uint256 = 0
-            binding: uint256 = 0
-            box.code, found, binding = self._order(oid, o, commitment, id, opener, group)
-            if box.code != 0:
-                return box
-            box.findings |= found
-            if binding == 0:
-                box.bound = unsafe_add(box.bound, 1)
-            elif (st >> 64) & 255 != 0 and self._comes_late(st, o, t):
-                box.findings |= table.F_LATE_ORDER
-            oids[i] = oid
-            bindings[i] = binding
-        goods: uint256 = extract32(entry, at, output_type=uint256)
-        at = unsafe_add(at, 96)
-        rate: uint256 = usd
-        if (goods >> 40) & 65535 != USD:
-            rate = rulebook._rate((goods >> 40) & 65535, first)
-        if rate == 0:
-            box.findings |= table.F_RULE_UNKNOWN
-        value: uint256 = unsafe_mul(goods & subjects.M40, rate)
-        box.value = unsafe_add(box.value, value)
-        goods_class: uint256 = (goods >> 56) & 65535
-        quantity: uint256 = (goods >> 72) & subjects.M24
-        if i == 0 or value > dearest:
-            dearest = value
-            box.goods_class = goods_class
-        if orders > 1:                           # personal-use quantities are summed over the box
-            classes[i] = goods_class
-            quantities[i] = quantity
-            for k: uint256 in range(i, bound=8):
-                if classes[k] == goods_class:
-                    quantity = unsafe_add(quantity, quantities[k])
-        findings: uint256 = 0
-        excluded: uint256 = 0
-        findings, excluded = self._class_findings(goods_class, hour, quantity)
-        box.findings |= findings
-        box.excluded |= excluded
-        box.company |= (goods >> 104) & 255
-        if unsafe_add(i, 1) >= orders:
-            break
-    if box.bound != (st >> 196) & 15:
-        box.code = table.C_ORDER_DROPPED
-        return box
-    for i: uint256 in range(orders, bound=8):
-        if bindings[i] != 0:
-            subjects.words[oids[i]] = bindings[i]
-    return box
+    return findings
 
 
 @internal
@@ -182,39 +78,37 @@ def _comes_late(st: uint256, o: uint256, t: uint256) -> bool:
 # ------------------------------------------------------------------------------------------------------ filings
 @internal
 @view
-def _track(w: uint256, hour: uint256, usd: uint256, orders: uint256, box: Box) -> (uint256, uint256):
+def _declared(found: uint256, total: uint256, company: uint256, rules: Rules) -> uint256:
     """
-    @notice Checks the track that the courier claims.
-    @param w Transport word
-    @param usd Exchange rate of the US dollar, in which the limits are set
-    @return Findings and status bits
+    @notice Judges the track DECLARED: exempt, simplified or general.
+    @param total Sum of price x rate
+    @return Finding or status bit
     """
-    row: uint256 = rulebook._dispatch(w & 65535, (w >> 32) & 255, hour)
-    if row == rulebook.ABSENT or usd == 0:
-        return table.F_RULE_UNKNOWN, 0
-    findings: uint256 = 0
-    if orders == 0 and (row >> 36) & 1 != 0:
-        findings = table.F_ORDER_MISSING
-    if (w >> 56) & 255 == 0:
-        if box.excluded != 0:
-            findings |= table.F_CLASS_EXCLUDED
-        if box.value > unsafe_mul(row & (2**18 - 1), usd):
-            findings |= table.F_VALUE_OVER_LIMIT
-        if box.company != 0:
-            findings |= table.F_COMMERCIAL_USE
-        return findings, table.B_LIST | table.B_DUTY_OK
     if (
-        box.value <= unsafe_mul((row >> 18) & (2**18 - 1), usd)
-        and box.company == 0
-        and box.findings & table.F_QUANTITY_OVER_PERSONAL_USE == 0
+        total <= unsafe_mul((rules.dispatch >> 18) & (2**18 - 1), rules.usd)
+        and company == 0
+        and found & table.F_QUANTITY_OVER_PERSONAL_USE == 0
     ):
-        return findings, table.B_DUTY_OK
-    simplified: uint256 = rulebook._value(rulebook.TRACK_ROW, hour)
+        return table.B_DUTY_OK
+    simplified: uint256 = rulebook._value(rulebook.TRACK_ROW, rules.hour)
     if simplified == rulebook.ABSENT:
-        return findings | table.F_RULE_UNKNOWN, 0
-    if box.value > unsafe_mul(simplified, usd):
-        return findings, table.B_GENERAL
-    return findings, 0
+        return table.F_RULE_UNKNOWN
+    return table.B_GENERAL if total > unsafe_mul(simplified, rules.usd) else 0
+
+
+@internal
+@view
+def _rules(key: uint256) -> Rules:
+    """
+    @param key See Rules
+    """
+    return Rules(
+        key=key,
+        hour=(key >> 64) // 3600,
+        usd=rulebook._rate(USD, key >> 64),
+        dispatch=rulebook._dispatch(key & 65535, (key >> 32) & 255, (key >> 64) // 3600),
+        until=rulebook.overlays[((key >> 48) & 255) << 40],
+    )
 
 
 @internal
@@ -231,10 +125,11 @@ def _late_before(t: uint256) -> uint256:
 
 @internal
 @view
-def _is_target(word: uint256, office: uint256, t: uint256) -> bool:
+def _is_target(word: uint256, t: uint256) -> bool:
     """
     @notice Whether the office of a parcel that is filed and carried in picked its class, origin or courier.
     """
+    office: uint256 = (word >> 96) & 255
     if rulebook.overlays[office << 40] < t:
         return False
     return (
@@ -246,12 +141,14 @@ def _is_target(word: uint256, office: uint256, t: uint256) -> bool:
 
 @internal
 @view
-def _sellers_target(entry: Bytes[MAX_ENTRY], orders: uint256, office: uint256, t: uint256) -> bool:
+def _sellers_target(
+    data: DynArray[uint256, MAX_WORDS], begin: uint256, orders: uint256, office: uint256, t: uint256
+) -> bool:
     """
     @dev The parcel's word has no room for its sellers, so their targets are judged when it is filed.
     """
     for i: uint256 in range(orders, bound=8):
-        oid: uint256 = extract32(entry, unsafe_add(128, unsafe_mul(i, 128)), output_type=uint256)
+        oid: uint256 = data[unsafe_add(begin, unsafe_mul(i, 4))]
         if rulebook._targeted(office, rulebook.BY_SELLER, (subjects.words[oid] >> 72) & subjects.M24, t):
             return True
     return False
@@ -259,80 +156,193 @@ def _sellers_target(entry: Bytes[MAX_ENTRY], orders: uint256, office: uint256, t
 
 @internal
 @view
-def _opening(
-    id: uint256, meta: uint256, digest: bytes32, org: uint256, roles: uint256, t: uint256
-) -> (uint256, uint256):
+def _may_open_for(opener: uint256, org: uint256) -> uint256:
     """
-    @notice Opens the parcel with its first filing: in the signer's own name, or a broker's for a courier that let it.
-    @return Rejection or 0, and the parcel's fresh word
+    @return Rejection, or 0 where a courier let the org file in its name
     """
-    opener: uint256 = (meta >> 56) & subjects.M24
-    if opener == 0 or opener == org:
-        opener = org
-        if roles & table.R_COURIER == 0:
-            return table.C_ROLE, 0
-    elif (members.masks[opener << 24 | org] >> table.K_FILED) & 1 == 0:
-        return table.C_NOT_YOURS, 0
-    elif (members.orgs[opener] >> 40) & table.R_COURIER == 0:
-        return table.C_ROLE, 0
-    if subjects._id(table.K_FILED, opener, digest) != id:
-        return table.C_BAD_ID, 0
-    return 0, table.B_PARCEL | table.B_FILED | opener << 72 | t << 128
+    if (members.masks[opener << 24 | org] >> table.K_FILED) & 1 == 0:
+        return table.C_NOT_YOURS
+    if (members.orgs[opener] >> 40) & table.R_COURIER == 0:
+        return table.C_ROLE
+    return 0
+
+
+@internal
+@view
+def _after_arrival(st: uint256, master: uint256) -> uint256:
+    """
+    @return Finding of a correction, where the parcel or one of its masters has arrived
+    """
+    arrived: uint256 = subjects.words[subjects.masters[(st >> 200) & subjects.M24]]
+    if master != 0:
+        arrived |= subjects.words[subjects.masters[master]]
+    if st & table.B_CARRIED_IN != 0 or arrived & table.B_ARRIVED != 0:
+        return table.F_CORRECTED_AFTER_ARRIVAL
+    return 0
 
 
 @internal
 def _file(
-    entry: Bytes[MAX_ENTRY], id: uint256, meta: uint256, before: uint256, org: uint256, roles: uint256, late: uint256,
-    t: uint256
+    data: DynArray[uint256, MAX_WORDS], entry: subjects.Entry, who: subjects.Writer, w: uint256, rules: Rules
 ) -> (uint256, uint256):
     """
-    @notice Takes a filing (`before` is 0) or a correction and recomputes what comes from facts and match.
-    @param late Time before which a claimed time is late
+    @notice Takes a filing (nothing stands before), which opens the parcel in the signer's own name, or a broker's
+            for a courier that let it; or a correction. Recomputes what comes from facts and match, and binds the
+            orders if none is refused.
+    @param data Words of the batch
+    @param w Transport word
     @return Rejection or 0, and the parcel's new word
+    @dev One function, rare cases apart: a call with its arguments costs a parcel 1 to 2 % of its opcodes each
+         (docs/performance.md). `data` is copied, which is one opcode.
     """
-    code: uint256 = 0
-    st: uint256 = before
-    if before == 0:
-        code, st = self._opening(id, meta, extract32(entry, 64), org, roles, t)
-        if code != 0:
-            return code, 0
-    generation: uint256 = (st >> 64) & 255
-    if generation == table.MAX_GENERATION:
-        return table.C_LIMIT, 0
-    w: uint256 = extract32(entry, 96, output_type=uint256)
+    # who files
+    st: uint256 = entry.st
+    opener: uint256 = (entry.meta >> 56) & subjects.M24
+    group: uint256 = who.group
+    if entry.st != 0:
+        opener = (st >> 72) & subjects.M24
+        if (st >> 64) & 255 == table.MAX_GENERATION:
+            return table.C_LIMIT, 0
+    elif opener == 0 or opener == who.org:
+        opener = who.org
+        if who.roles & table.R_COURIER == 0:
+            return table.C_ROLE, 0
+    else:
+        refused: uint256 = self._may_open_for(opener, who.org)
+        if refused != 0:
+            return refused, 0
+    if entry.st == 0:
+        if subjects._id(table.K_FILED, opener, data[unsafe_add(entry.at, 2)]) != entry.id:
+            return table.C_BAD_ID, 0
+        st = table.B_PARCEL | table.B_FILED | opener << 72 | who.t << 128
+    if opener != who.org:
+        group = members.orgs[opener] & subjects.M24
     master: uint256 = (w >> 64) & subjects.M24
-    if master > subjects.master_count:
+    if master != 0 and master > subjects.master_count:
         return table.C_MASTER_UNKNOWN, 0
-    orders: uint256 = ((meta >> 48) & 127) >> 2
-    first: uint256 = (st >> 128) & subjects.M34
-    usd: uint256 = rulebook._rate(USD, first)
-    box: Box = self._box(entry, orders, id, st, usd, t)
-    if box.code != 0:
-        return box.code, 0
-    findings: uint256 = 0
-    status: uint256 = 0
-    findings, status = self._track(w, first // 3600, usd, orders, box)
-    findings |= box.findings | (st & table.FINDINGS & ~table.FROM_FACTS)
-    if (meta >> 80) & 1 != 0:
-        findings |= table.F_MANY_ORDERS
-    if (meta >> 8) & subjects.M40 < late:
-        findings |= table.F_LATE
+
+    # what is in the box: match, value, rule rows
+    orders: uint256 = ((entry.meta >> 48) & 127) >> 2
+    oid: uint256 = 0
+    binding: uint256 = 0                         # word to write to the order, 0 where it is bound already
+    bound: uint256 = 0
+    oids: uint256[8] = empty(uint256[8])
+    bindings: uint256[8] = empty(uint256[8])
+    classes: uint256[8] = empty(uint256[8])
+    quantities: uint256[8] = empty(uint256[8])
+    findings: uint256 = 0                        # bit 0: a class is excluded from the list
+    total: uint256 = 0                           # price x rate, millionths of a won
+    dearer: uint256 = 0                          # more than the dearest goods
+    main: uint256 = 0                            # their class
+    company: uint256 = 0
+    at: uint256 = unsafe_add(entry.at, 4)
+    for i: uint256 in range(table.MAX_ORDERS):
+        if orders != 0:
+            named: uint256 = data[at]
+            if named <= oid:
+                return table.C_ORDERS_UNSORTED, 0
+            oid = named
+            at = unsafe_add(at, 1)
+        goods: uint256 = data[at]
+        if orders != 0:                          # is it the order that its seller opened, and may it be named
+            o: uint256 = subjects.words[oid]
+            seller: uint256 = (o >> 72) & subjects.M24
+            if o & table.B_CONSUMED == 0:
+                if o & table.B_ORDER == 0:
+                    return table.C_ORDER_NOT_OPEN, 0
+                if (o >> 32) & subjects.M24 != opener:
+                    return table.C_ORDER_NOT_HANDED, 0
+                binding = (o & SALE) | table.B_ORDER | table.B_CONSUMED | (entry.id & subjects.M160) << 96
+                if entry.st != 0 and self._comes_late(st, o, who.t):
+                    findings |= table.F_LATE_ORDER
+            elif o >> 96 == entry.id & subjects.M160:
+                bound = unsafe_add(bound, 1)
+                binding = 0
+            else:
+                return table.C_ORDER_NOT_OPEN, 0
+            sold: uint256 = members.orgs[seller]
+            if sold & subjects.M24 == group:
+                return table.C_ORDER_SAME_GROUP, 0
+            if (sold >> 32) & 255 != 1:
+                findings |= table.F_WATCHED_PARTY
+            commitment: bytes32 = keccak256(
+                abi_encode(ORDER_TAG, goods, data[unsafe_add(at, 1)], data[unsafe_add(at, 2)])
+            )
+            if subjects._id(table.K_ORDER_OPENED, seller, convert(commitment, uint256)) != oid:
+                findings |= table.F_FACTS_MISMATCH
+        at = unsafe_add(at, 3)
+        rate: uint256 = rules.usd
+        if (goods >> 40) & 65535 != USD:
+            rate = rulebook._rate((goods >> 40) & 65535, rules.key >> 64)
+        if rate == 0:
+            findings |= table.F_RULE_UNKNOWN
+        value: uint256 = unsafe_mul(goods & subjects.M40, rate)
+        total = unsafe_add(total, value)
+        goods_class: uint256 = (goods >> 56) & 65535
+        if value >= dearer:
+            dearer = unsafe_add(value, 1)
+            main = goods_class
+        quantity: uint256 = (goods >> 72) & subjects.M24
+        if orders > 1:                           # personal-use quantities are summed over the box
+            oids[i] = oid
+            bindings[i] = binding
+            classes[i] = goods_class
+            quantities[i] = quantity
+            for n: uint256 in range(i, bound=8):
+                if classes[n] == goods_class:
+                    quantity = unsafe_add(quantity, quantities[n])
+        pair: uint256 = rulebook.rows[(rulebook.CLASS_ROW | goods_class) << 2]
+        if pair & NEWEST > rules.hour or pair == 0:      # else the newest pair is in force and says 0: nothing
+            findings |= self._class_findings(goods_class, rules.hour, quantity)
+        company |= (goods >> 104) & 255
+        if unsafe_add(i, 1) >= orders:
+            break
+    if bound != (st >> 196) & 15:
+        return table.C_ORDER_DROPPED, 0
+    if orders > 1:
+        for i: uint256 in range(orders, bound=8):
+            if bindings[i] != 0:
+                subjects.words[oids[i]] = bindings[i]
+    elif binding != 0:
+        subjects.words[oid] = binding
+
+    # the track that is claimed
+    word: uint256 = findings & ~1
+    if rules.dispatch == rulebook.ABSENT or rules.usd == 0:
+        word |= table.F_RULE_UNKNOWN
+    else:
+        if orders == 0 and (rules.dispatch >> 36) & 1 != 0:
+            word |= table.F_ORDER_MISSING
+        if (w >> 56) & 255 != 0:
+            word |= self._declared(findings, total, company, rules)
+        else:
+            word |= table.B_LIST | table.B_DUTY_OK
+            if findings & 1 != 0:
+                word |= table.F_CLASS_EXCLUDED
+            if total > unsafe_mul(rules.dispatch & (2**18 - 1), rules.usd):
+                word |= table.F_VALUE_OVER_LIMIT
+            if company != 0:
+                word |= table.F_COMMERCIAL_USE
+
+    # the parcel's word
+    if (entry.meta >> 80) & 1 != 0:
+        word |= table.F_MANY_ORDERS
+    if (entry.meta >> 8) & subjects.M40 < who.late:
+        word |= table.F_LATE
     office: uint256 = (w >> 48) & 255
-    if generation != 0:
+    until: uint256 = rules.until
+    if entry.st != 0:
         if st & (table.B_CARRIED_IN | table.B_HELD) != 0:
             office = (st >> 96) & 255            # whoever has or holds it stays competent
-        arrived: uint256 = subjects.words[subjects.masters[(st >> 200) & subjects.M24]]
-        if master != 0:
-            arrived |= subjects.words[subjects.masters[master]]
-        if st & table.B_CARRIED_IN != 0 or arrived & table.B_ARRIVED != 0:
-            findings |= table.F_CORRECTED_AFTER_ARRIVAL
-    if rulebook.overlays[office << 40] >= t and self._sellers_target(entry, orders, office, t):
-        findings |= table.F_OFFICE_TARGET
-    word: uint256 = (st & STAYS) | status | findings
-    word |= unsafe_add(generation, 1) << 64 | office << 96 | orders << 196 | master << 200
-    word |= box.goods_class << 224 | ((w >> 16) & 65535) << 240
-    if word & table.B_CARRIED_IN != 0 and self._is_target(word, office, t):
-        word |= table.F_OFFICE_TARGET
-    digest: bytes32 = keccak256(concat(FILING_TAG, convert(generation, bytes32), entry))
-    subjects.filings[id] = convert(digest, uint256) & subjects.M160
+            until = rulebook.overlays[office << 40]
+        word |= self._after_arrival(st, master)
+    word |= (
+        (unsafe_add(st, 1 << 64) & STAYS)
+        | office << 96 | orders << 196 | master << 200 | main << 224 | (w << 224 & ORIGIN)
+    )
+    if until >= who.t:
+        if self._sellers_target(data, unsafe_add(entry.at, 4), orders, office, who.t):
+            word |= table.F_OFFICE_TARGET
+        if word & table.B_CARRIED_IN != 0 and self._is_target(word, who.t):
+            word |= table.F_OFFICE_TARGET
     return 0, word

@@ -16,6 +16,23 @@ M128: constant(uint256) = 2**128 - 1
 M160: constant(uint256) = 2**160 - 1
 ID_TAG: constant(bytes32) = keccak256("clearance.id/v1")
 
+# Who writes a batch, and when
+struct Writer:
+    org: uint256
+    group: uint256           # relation group of the org
+    office: uint256          # customs office of the org, 0 none
+    roles: uint256           # of the key
+    t: uint256
+    late: uint256            # what is claimed for an earlier time is late
+    until: uint256           # time until which the office has targets
+
+# An entry, and what stands of its subject before it
+struct Entry:
+    id: uint256
+    meta: uint256            # header word
+    st: uint256              # word of the subject
+    at: uint256              # where its words begin in the batch
+
 SELF: immutable(bytes32)
 
 # id of order, parcel or master -> packed word
@@ -34,7 +51,7 @@ def __init__():
 
 @internal
 @view
-def _id(kind: uint256, opener: uint256, digest: bytes32) -> uint256:
+def _id(kind: uint256, opener: uint256, digest: uint256) -> uint256:
     """
     @notice Id of a subject: only its opener can open it, so nobody can squat it.
     """
@@ -42,23 +59,29 @@ def _id(kind: uint256, opener: uint256, digest: bytes32) -> uint256:
 
 
 @internal
-def _open(kind: uint256, id: uint256, digest: bytes32, meta: uint256, sets: uint256, org: uint256, office: uint256,
-          roles: uint256, t: uint256) -> (uint256, uint256):
+@pure
+def _sale(meta: uint256, org: uint256, t: uint256) -> uint256:
     """
-    @notice Opens an order, a master or an observed parcel.
+    @return What stands in the word of a fresh order: to whom it is handed, opener, claimed time, time
+    """
+    return (meta >> 24) & (M24 << 32) | org << 72 | min((meta >> 8) & M40, M34) << 128 | t << 162
+
+
+@internal
+def _open(kind: uint256, id: uint256, digest: uint256, sets: uint256, who: Writer) -> (uint256, uint256):
+    """
+    @notice Opens a master or an observed parcel.
     @return Rejection or 0, and the new word
     """
-    if self._id(kind, org, digest) != id:
+    if self._id(kind, who.org, digest) != id:
         return table.C_BAD_ID, 0
-    word: uint256 = sets | org << 72
-    if kind == table.K_ORDER_OPENED:
-        return 0, word | ((meta >> 56) & M24) << 32 | (min((meta >> 8) & M40, M34)) << 128 | t << 162
-    if roles & table.R_AGENCY != 0:
+    word: uint256 = sets | who.org << 72
+    if who.roles & table.R_AGENCY != 0:
         word |= table.B_OBSERVED                 # what an agency opens is observed, and never cleared by rule
     if kind == table.K_MASTER_OPENED:
         if self.master_count == M24:
             return table.C_LIMIT, 0
         self.master_count = unsafe_add(self.master_count, 1)
         self.masters[self.master_count] = id
-        word |= self.master_count << 32 | office << 96
+        word |= self.master_count << 32 | who.office << 96
     return 0, word
