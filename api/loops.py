@@ -13,7 +13,7 @@ from ledger.domain.errors import LedgerError
 
 log = logging.getLogger("clearance.loops")
 
-IDLE: Final = 0.04
+IDLE: Final = 0.02
 """Seconds between two looks for work when there was none."""
 SLOWEST: Final = 5.0
 """Longest pause after failures, seconds."""

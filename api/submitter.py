@@ -45,13 +45,16 @@ class Submitter:
         """
         gateway = self._gateway
         now = gateway.now()
-        with gateway.database.write() as session:
-            self._fence = leases.hold(session, JOB, self._holder, now, LEASE)
-            if not self._fence:
-                return 0
+        with gateway.database.read() as session:  # most looks find nothing: they take no lock and write nothing
             rows = submissions.to_send(session, AT_ONCE)
             late = submissions.sent_before(session, now - ASK_AFTER, AT_ONCE)
             session.expunge_all()
+        if not rows and not late:
+            return 0
+        with gateway.database.write() as session:
+            self._fence = leases.hold(session, JOB, self._holder, now, LEASE)
+        if not self._fence:
+            return 0
         moved = self._send(rows)
         for row in late:
             self._ask(row)

@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +23,8 @@ from typing import Any, Final
 import httpx
 
 from benchmarks.__main__ import Stage, stages
-from clients.cli.run import free_port, lay_out, start, wait_ready
+from clients.cli.processes import free_port, start, start_gateway, wait_gateway, wait_ready
+from clients.cli.run import lay_out
 from clients.sample.members import COURIERS, HANDLES, OFFICES, Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch
@@ -36,7 +36,6 @@ from node.home import Home
 from node.remote import RemoteNode
 
 SEED: Final = 1
-READY_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +80,9 @@ def running(home: Path, database: str = "") -> Iterator[Service]:
         keep("follower", start(home / "follower", ports[1], "--follow", node.url, "--driver", "fast"))
         keep("gateway", start_gateway(home / "gateway", ports[2], node.url, token, database))
         url = f"http://127.0.0.1:{ports[2]}"
-        wait_http(url)
+        wait_gateway(url, processes["gateway"], home / "gateway")
         let_yards(node, keyring, genesis)
         yield Service(url, genesis, keyring, node, processes)
-
-
-def start_gateway(home: Path, port: int, node: str, token: str, database: str) -> subprocess.Popen[bytes]:
-    """Start a gateway process."""
-    home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "clients.cli", "api", "run", "--home", str(home), "--port", str(port)]
-    environment = os.environ | {"CLEARANCE_NODE": node, "CLEARANCE_TOKEN": token, "CLEARANCE_DATABASE": database}
-    with (home / "log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-
-
-def wait_http(url: str) -> None:
-    """Wait until a gateway is ready."""
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        try:
-            if httpx.get(url + "/readyz", trust_env=False).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit(f"{url} is not ready")
 
 
 def let_yards(node: RemoteNode, keyring: Keyring, genesis: Genesis) -> None:

@@ -27,7 +27,7 @@ log = logging.getLogger("clearance.node")
 
 SEAL_PAUSE: Final = 0.05
 """Seconds the sealer gathers batches before it makes a block."""
-FOLLOW_PAUSE: Final = 0.1
+FOLLOW_PAUSE: Final = 0.03
 RETRY_PAUSE: Final = 1.0
 
 

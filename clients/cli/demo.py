@@ -41,7 +41,8 @@ def run_day(home: Path, parcels: int, seed: int, *, quiet: bool) -> tuple[Any, A
     keys = SealerKeys(keyring.signer("sealer"), keyring.signer("relayer"), keyring.signer("stop-relayer"))
     sealer = Sealer(chain, keys, clock)
     node = EmbeddedNode(sealer, clock)
-    day = Day(plan, keyring, genesis, node, Spool(home / "spool"))
+    spool = Spool(home / "spool")
+    day = Day(plan, keyring, genesis, node, lambda _: spool)
     began = time.perf_counter()
     with progress("sample day", quiet=quiet) as bar:
         day.replay(bar)

@@ -7,10 +7,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,45 +17,6 @@ import typer
 from clients.cli.console import FINDING, errors, out, progress
 from clients.cli.demo import show
 from ledger.domain.errors import LedgerError
-
-
-class RemoteReplay:
-    """A sealer behind RPC, as the replay's node."""
-
-    def __init__(self, node: Any) -> None:
-        """Take the remote node."""
-        self._node = node
-        self._seen = node.status()["height"]
-        self.send = node.send
-        self.next_seq = node.next_seq
-        self.word = node.word
-        self.filing = node.filing
-        self.included = node.included
-
-    def send_raw(self, raw: bytes) -> None:
-        """Hand over a raw transaction."""
-        self._node.send_raw(raw)
-
-    def nonce(self, address: bytes) -> int:
-        """Return the next nonce of an account, after all that waits."""
-        self._rest()
-        return int(self._node.call("eth_getTransactionCount", "0x" + address.hex(), "latest"), 16)
-
-    def _rest(self) -> None:
-        while self._node.status()["queued"]:
-            time.sleep(0.002)
-
-    def seal_all(self) -> Iterator[Any]:
-        """Wait until nothing is queued; yield what came in."""
-        self._rest()
-        start = self._seen + 1
-        for batch in self._node.included(start):
-            self._seen = max(self._seen, batch.height)
-            yield batch
-
-    def move_to(self, moment: int) -> None:
-        """Move the sealer's clock."""
-        self._node.call("clearance_moveClock", hex(moment))
 
 
 def lay_out(home: Path, seed: int) -> tuple[Any, Any]:
@@ -76,56 +35,21 @@ def lay_out(home: Path, seed: int) -> tuple[Any, Any]:
     return keyring, genesis
 
 
-def start(home: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
-    """Start a node process on a port."""
-    command = [sys.executable, "-m", "clients.cli", "node", "run", "--home", str(home), "--port", str(port), *options]
-    with (home / "log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log)
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    from clients.cli.node import bind
-
-    with bind("127.0.0.1", 0) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def wait_ready(node: Any, process: subprocess.Popen[bytes], home: Path, seconds: float = 60) -> None:
-    """Wait until a node answers.
-
-    Raises:
-        LedgerError: its process ended, or it does not answer in time.
-    """
-    from node.remote import Unreachable
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            last = (home / "log").read_text().strip().splitlines()[-1:]
-            raise LedgerError(f"The node of {home} ended: {' '.join(last)}", hint=f"See {home / 'log'}.")
-        with contextlib.suppress(Unreachable):
-            node.status()
-            return
-        time.sleep(0.05)
-    raise LedgerError(f"The node of {home} does not answer.", hint=f"See {home / 'log'}.")
-
-
 def run(
     home: Annotated[Path, typer.Option(help="Folder of the run; made anew.")] = Path(".clearance/run"),
     parcels: Annotated[int, typer.Option(min=1, max=10_000, help="Parcels of the sample day.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample day.")] = 1,
     once: Annotated[bool, typer.Option(help="Stop after the audit instead of serving.")] = False,
 ) -> None:
-    """Start sealer and follower on free ports, send a sample day through them, audit it, serve until Ctrl-C."""
+    """Start sealer, follower and gateway on free ports, send a sample day through, audit it, serve until Ctrl-C."""
+    from clients.cli.processes import free_port, start, start_gateway, wait_gateway, wait_ready
     from node.home import Home
     from node.remote import RemoteNode
 
     with errors():
         shutil.rmtree(home, ignore_errors=True)
         keyring, genesis = lay_out(home, seed)
-        ports = free_port(), free_port()
+        ports = free_port(), free_port(), free_port()
         nodes = {}
         processes = []
         try:
@@ -138,9 +62,12 @@ def run(
             processes.append(start(home / "follower", ports[1], "--follow", url))
             nodes["follower"] = RemoteNode(f"http://127.0.0.1:{ports[1]}", Home(home / "follower").token())
             wait_ready(nodes["follower"], processes[1], home / "follower")
-            summary = replay(home, keyring, genesis, nodes, parcels, seed)
+            gateway = f"http://127.0.0.1:{ports[2]}"
+            processes.append(start_gateway(home / "gateway", ports[2], url, token))
+            wait_gateway(gateway, processes[2], home / "gateway")
+            summary = replay(home, keyring, genesis, nodes, gateway, parcels, seed)
             show(summary)
-            tell(home, nodes)
+            tell(home, nodes, gateway)
             if summary["audit"] != "ok":
                 raise typer.Exit(FINDING)
             if not once:
@@ -154,22 +81,28 @@ def run(
                 process.wait()
 
 
-def replay(home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], parcels: int, seed: int) -> dict[str, Any]:
-    """Send a sample day to the sealer, wait for the follower, audit over the follower's RPC; return the summary."""
+def replay(
+    home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], gateway: str, parcels: int, seed: int
+) -> dict[str, Any]:
+    """Send a sample day through the gateway, wait for the follower, audit over its RPC; return the summary."""
     from clients.sample.day import Day
+    from clients.sample.gateway import GatewayReplay
     from clients.sample.plan import Dealer
     from clients.sample.result import outcomes
     from ledger.chain.receipts import ReceiptFolder
-    from ledger.payloads import Spool
     from node.audit.chain import audit_chain, blocks_of_node
     from node.service import wait_until
 
     sealer, follower = nodes["sealer"], nodes["follower"]
     plan = Dealer(parcels, seed).deal()
-    day = Day(plan, keyring, genesis, RemoteReplay(sealer), Spool(home / "spool"), ReceiptFolder(home / "receipts"))
+    through = GatewayReplay(gateway, sealer, keyring, genesis.domain, ReceiptFolder(home / "receipts"))
+    day = Day(plan, keyring, genesis, through, through.payloads)
     began = time.perf_counter()
-    with progress("sample day") as bar:
-        day.replay(bar)
+    try:
+        with progress("sample day") as bar:
+            day.replay(bar)
+    finally:
+        through.close()
     seconds = time.perf_counter() - began
     head = sealer.status()
     if not wait_until(lambda: follower.status()["height"] >= head["height"], 60):
@@ -196,8 +129,9 @@ def replay(home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], parcel
     }
 
 
-def tell(home: Path, nodes: dict[str, Any]) -> None:
+def tell(home: Path, nodes: dict[str, Any], gateway: str) -> None:
     """Print where everything is."""
+    out.print(f"{'gateway':9} {gateway}", highlight=False)
     for name, node in nodes.items():
         status = node.status()
         out.print(f"{name:9} {node.url}  height {status['height']}, final {status['final']}", highlight=False)

@@ -25,7 +25,7 @@ from ledger.domain.facts import Transport, country_number
 from ledger.domain.kinds import KindNumber
 from ledger.genesis import CONTRACT, Genesis
 from ledger.keys import LocalSigner
-from ledger.payloads import Spool
+from ledger.payloads import PayloadStore
 
 K = KindNumber
 CUSTOMS: Final = (HANDLES["identity"], HANDLES["screening"])
@@ -64,10 +64,10 @@ class Day:
         keyring: Keyring,
         genesis: Genesis,
         node: ReplayNode,
-        spool: Spool,
+        payloads: Callable[[str], PayloadStore],
         receipts: ReceiptFolder | None = None,
     ) -> None:
-        """Seat the parties; they keep the sealer's receipts if a folder is given."""
+        """Seat the parties; `payloads` says where each keeps and finds payloads, receipts go to a folder if given."""
         self.plan = plan
         self._keys = keyring
         self._genesis = genesis
@@ -79,22 +79,25 @@ class Day:
         # a broker files from the inbox of the courier that let it, so orders of that courier are sealed to both
         readers = [publics[org] for org in CUSTOMS]
         self.sellers = {
-            name: Seller(self._writer(name), keyring.secret(name), spool, publics)
+            name: Seller(self._writer(name), keyring.secret(name), payloads(name), publics)
             for name in (f"shop-{number:02}" for number in range(1, MEMBER_SHOPS + 1))
         }
         self.couriers = {
-            name: Courier(self._writer(name), keyring.secret(name), spool, keyring.opener(name), readers)
+            name: Courier(self._writer(name), keyring.secret(name), payloads(name), keyring.opener(name), readers)
             for name in (*COURIERS, "courier-suspended")
         }
         self.couriers["broker-1"] = Courier(
-            self._writer("broker-1"), keyring.secret("broker-1"), spool, keyring.opener(COURIERS[0]), readers,
+            self._writer("broker-1"), keyring.secret("broker-1"), payloads(COURIERS[0]),
+            keyring.opener(COURIERS[0]), readers,
             opener=HANDLES[COURIERS[0]],
         )  # fmt: skip
         self.yards = {f"yard-{office:03}": Yard(self._writer(f"yard-{office:03}")) for office in OFFICES}
         self.officers = {f"office-{o:03}": Officer(self._writer(f"office-{o:03}"), o) for o in OFFICES}
-        self.identity = IdentityCheck(self._writer("identity"), spool, keyring.opener("identity"), plan.register)
+        self.identity = IdentityCheck(
+            self._writer("identity"), payloads("identity"), keyring.opener("identity"), plan.register
+        )
         shops = frozenset(self.sellers)
-        self.screening = Screening(self._writer("screening"), spool, keyring.opener("screening"), shops)
+        self.screening = Screening(self._writer("screening"), payloads("screening"), keyring.opener("screening"), shops)
         self.house_parcels: dict[str, int] = {}
         self._watchers: list[Courier | Yard | Officer | IdentityCheck | Screening] = [
             *self.couriers.values(), *self.yards.values(), *self.officers.values(), self.identity, self.screening

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.cli.run import free_port, start, wait_ready
+from clients.cli.processes import free_port, start, wait_ready
 from clients.sample.members import Keyring
 from node.home import Home
 from node.remote import RemoteNode
@@ -72,7 +72,7 @@ def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path
     (tmp_path / "open.pem").chmod(0o600)
     common = [
         "--node", running.url, "--token", running.token, "--key", str(tmp_path / "key.json"),
-        "--passphrase-file", str(tmp_path / "word"), "--spool", str(running.home / "spool"),
+        "--passphrase-file", str(tmp_path / "word"), "--spool", str(running.home / "gateway" / "payloads"),
         "--open-key", str(tmp_path / "open.pem"),
     ]  # fmt: skip
     inbox = clearance("courier", "inbox", "--json", *common)

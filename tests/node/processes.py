@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clients.cli.run import free_port, wait_ready
+from clients.cli.processes import free_port, wait_ready
 from node.home import Home
 from node.remote import RemoteNode
 

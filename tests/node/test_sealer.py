@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.cli.run import free_port, lay_out, start, wait_ready
+from clients.cli.processes import free_port, start, wait_ready
+from clients.cli.run import lay_out
 from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry
