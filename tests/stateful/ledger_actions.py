@@ -1,7 +1,7 @@
-"""What can be done to the ledger, done to contract and model at once; the tests turn these actions into rules.
+"""What can be done to the ledger, done to contract, model and read model at once; tests turn these actions into rules.
 
 Every action sends real signed batches to the real contract on an EVM, tells the model the same, and compares what came
-of every entry and every field of every subject that the batch touched.
+of every entry and every field of every subject that the batch touched, on the contract and in the rows made from it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tests.model.ledger_model import LedgerModel, Outcome, Refused, Signed
 from tests.model.rulebook import Target
 from tests.model.subjects import Order, Parcel
 from tests.model.words import fields_of, in_words, layout_of, read_word
+from tests.stateful.read_model import ReadModel
 from tests.stateful.rules import genesis_rates, genesis_rows, rulebook
 
 NAMES = {handle: name for name, handle in HANDLES.items()}
@@ -73,6 +74,7 @@ class LedgerActions:
         self.world = World(genesis=started_genesis(changes))
         self.model = model_of(self.world.genesis)
         self.orgs = {org.name: org for org in self.world.genesis.orgs}
+        self.rows = ReadModel(self.world)
 
     # -------------------------------------------------------------------------------------------------- batches
     def send(self, who: str, entries: Sequence[Entry], lane: int = 1, age: int = 0, **changes: int) -> bool:
@@ -97,6 +99,8 @@ class LedgerActions:
         touched = {entry.subject for entry in entries}
         touched |= {word for entry in entries if entry.kind in (K.FILED, K.CORRECTED) for word in entry.extra[1::4]}
         self.compare_subjects(touched)
+        assert result.recorded is not None
+        self.rows.compare(self.rows.take(batch, result.recorded, t), expected, touched, self.model)
         return True
 
     def _compare_outcomes(self, result: Result, expected: list[Outcome], entries: Sequence[Entry]) -> None:
