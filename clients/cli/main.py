@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clients.cli import api, audit, courier, customs, demo, imports, node, run, seller
+from clients.cli import api, audit, courier, customs, demo, imports, node, run, seller, up
 
 app = typer.Typer(
     name="clearance",
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("score")(demo.score)
 app.command("run")(run.run)
+app.command("up")(up.up)
 app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
 app.add_typer(api.app, name="api")
