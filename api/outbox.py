@@ -62,10 +62,13 @@ def next_seq(gateway: Gateway, key: bytes, lane: int) -> int:
 
 
 def _on_chain(gateway: Gateway, key: bytes, batch: Batch) -> int:
-    """Return the chain's next number of the lane, or 0 where the outbox knows a later one that settles it."""
+    """Return the chain's next number of the lane; the batch's own where it follows the last one that waits.
+
+    The last one may become visible before the caller writes: by then the chain's number is the batch's own.
+    """
     with gateway.database.read() as session:
         if batch.seq and submissions.next_seq(session, key, batch.lane) == batch.seq:
-            return 0
+            return batch.seq
     return gateway.node.state().next_seq(key, batch.lane)
 
 
