@@ -26,6 +26,8 @@ STOP_RESERVE: Final = 200
 def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
     """Check a batch at the door and put it into the outbox; accepting it again returns the same submission.
 
+    One that stands in a block, of which a restored database knows nothing, becomes a submission that stands there.
+
     Raises:
         BatchFault: its shape.
         APIError: signature, expiry, lane, sequence, or push-back.
@@ -38,18 +40,23 @@ def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
         if known is not None and known.state not in submissions.DEAD:
             session.expunge(known)
             return known
-    if batch.not_after < gateway.chain_time() + NEAREST_EXPIRY:
+    on_chain = _on_chain(gateway, caller.key, batch)
+    place = _place(gateway, name) if batch.seq < on_chain else None
+    if place is None and batch.not_after < gateway.chain_time() + NEAREST_EXPIRY:
         raise APIError(
             "batch.near-expiry", f"Its notAfter is nearer than {NEAREST_EXPIRY // 60} minutes.",
             hint="Sign it again with a later notAfter.",
         )  # fmt: skip
-    on_chain = _on_chain(gateway, caller.key, batch)
     with gateway.database.write() as session:
         _check_room(*submissions.waiting(session), batch)
         again = submissions.find(session, "0x" + name.hex())
-        if again is None or again.state in submissions.DEAD:  # else another request of the same batch was faster
+        new = again is None or again.state in submissions.DEAD  # else another request of the same batch was faster
+        if new and place is None:
             _check_sequence(max(on_chain, submissions.next_seq(session, caller.key, batch.lane)), batch)
         row = submissions.accept(session, batch, name, caller.key, caller.org, gateway.now())
+        if place:
+            submissions.note_place(session, name, *place)
+            session.refresh(row)
         session.expunge(row)
     return row
 
@@ -70,6 +77,12 @@ def _on_chain(gateway: Gateway, key: bytes, batch: Batch) -> int:
         if batch.seq and submissions.next_seq(session, key, batch.lane) == batch.seq:
             return batch.seq
     return gateway.node.state().next_seq(key, batch.lane)
+
+
+def _place(gateway: Gateway, name: bytes) -> tuple[int, int] | None:
+    """Return height and place of a batch in the chain."""
+    answer = gateway.node.batch_status(name)
+    return (int(answer["inclusion"]["height"]), int(answer["index"])) if answer["state"] == "included" else None
 
 
 def _check_signer(batch: Batch, digest: bytes, caller: Caller) -> None:

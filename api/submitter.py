@@ -83,6 +83,10 @@ class Submitter:
         answer = self._gateway.node.batch_status(row.hash)
         if answer["state"] == "refused":
             self._bury(row, answer.get("code", "batch.refused"), answer.get("reason", ""))
+        elif answer["state"] == "included":  # mostly the projector tells it first
+            with self._gateway.database.write() as session:
+                leases.check(session, JOB, self._holder, self._fence)
+                submissions.note_place(session, row.hash, answer["inclusion"]["height"], answer["index"])
         elif answer["state"] == "unknown":  # the node lost its queue: it is handed over again
             with self._gateway.database.write() as session:
                 leases.check(session, JOB, self._holder, self._fence)

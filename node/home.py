@@ -52,6 +52,11 @@ class Home:
         """File with the passphrase of the keystores, where an operator chose to keep one."""
         return self.path / "passphrase"
 
+    @property
+    def restored_file(self) -> Path:
+        """Mark of a sealer's store that was restored: its followers may have countersigned newer blocks."""
+        return self.path / "restored"
+
     def keystore(self, name: str) -> Path:
         """Return the path of a keystore."""
         return self.path / "keys" / f"{name}.json"

@@ -78,6 +78,8 @@ class Sealer:
     def __init__(self, chain: Chain, keys: SealerKeys, clock: Clock, pool: Pool | None = None) -> None:
         """Take the chain and load what an earlier run accepted.
 
+        A restored store's queue may hold what stands in blocks that were taken from a follower since: it is dropped.
+
         Raises:
             BatchRefused: the key is not that of the genesis file's sealer.
         """
@@ -92,17 +94,30 @@ class Sealer:
         self.pool = Pool(chain.store) if pool is None else pool
         self._keys = keys
         self._domain = chain.domain
+        self._drop_included()
         self._queued: dict[tuple[bytes, int], int] = {}
         for item in self.pool.in_order():
             if item.batch:
                 key = recover(item.batch.digest(self._domain), item.batch.signature)
                 self._queued[key, item.batch.lane] = item.batch.seq + 1
 
+    def _drop_included(self) -> None:
+        done = [item for item in self.pool.in_order() if self._stands(item)]
+        if done:
+            self.chain.store.commit({self.pool.key(item): None for item in done})
+            self.pool.drop(done)
+
+    def _stands(self, item: Queued) -> bool:
+        if item.batch is None:
+            return self.chain.place_of_transaction(hash_of(item.raw)) is not None
+        return self.chain.place_of_batch(item.batch.hash(self._domain)) is not None
+
     # -------------------------------------------------------------------------------------------------- accepting
     def accept(self, batch: Batch) -> Receipt:
         """Queue a batch durably and sign the promise to include it. Sending it again gives the same receipt.
 
-        A batch that was refused while it waited (one before it in its lane expired, say) is judged anew.
+        A batch that was refused while it waited (one before it in its lane expired, say) is judged anew. One that
+        stands in a block taken from a follower, whose promise a restored store has lost, is promised once more.
 
         Raises:
             BatchFault: malformed; visible without state.
@@ -121,8 +136,11 @@ class Sealer:
         if kept is not None and refused is None:
             return Receipt.decode(kept)
         now = self.clock.now()
-        self._check_admission(batch, key, now)
         receipt = Receipt.signed(self._domain, self._keys.sealer, name, now, now + INCLUDE_WITHIN)
+        if self.chain.place_of_batch(name) is not None:
+            self.chain.store.commit({Space.PROMISE + name: receipt.encode(), Space.REFUSED + name: None})
+            return receipt
+        self._check_admission(batch, key, now)
         self.pool.add(batch, b"", {Space.PROMISE + name: receipt.encode(), Space.REFUSED + name: None})
         self._queued[key, batch.lane] = batch.seq + 1
         return receipt
@@ -234,10 +252,12 @@ class Sealer:
     def status(self, batch: bytes) -> dict[str, Any]:
         """Say what became of a batch, by its hash: unknown, accepted, included or refused, with what was signed."""
         kept = self.chain.store.get(Space.PROMISE + batch)
-        if kept is None:
-            return {"state": "unknown"}
-        answer: dict[str, Any] = {"state": "accepted", "receipt": Receipt.decode(kept).as_dict()}
         place = self.chain.place_of_batch(batch)
+        if kept is None and place is None:
+            return {"state": "unknown"}
+        answer: dict[str, Any] = {"state": "accepted"}
+        if kept is not None:  # a restored store has the blocks of its followers, not its own later promises
+            answer["receipt"] = Receipt.decode(kept).as_dict()
         refused = self.chain.store.get(Space.REFUSED + batch)
         if place is not None:
             block_hash = self.chain.block(place[0]).hash

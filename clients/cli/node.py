@@ -135,14 +135,41 @@ def build(
     if follow:
         upstream = RemoteNode(follow, follow_token)
         return NodeService(chain, follower=Follower(chain, keys[0], clock, drift), upstream=upstream), token
-    for url in peers:
-        known = RemoteNode(url, follow_token)
-        if known.status()["height"] >= chain.head.number:  # one that lags has nothing to give
-            Follower(chain, None, clock, drift).sync(known)
-        known.close()
+    reached = [take_newer(chain, RemoteNode(url, follow_token), clock, drift) for url in peers]
+    if folder.restored_file.exists() and followers and not any(reached):
+        raise HomeFault(
+            f"The store was restored from a backup and ends at block {chain.head.number}; a follower may have "
+            "countersigned newer ones.",
+            hint=f"Start with --peer and a follower's address. If none survived, delete {folder.restored_file}.",
+        )
     service = NodeService(chain, sealer=Sealer(chain, SealerKeys(*keys), clock, Pool(chain.store)))
     service.check_not_below_countersigned()
+    folder.restored_file.unlink(missing_ok=True)
     return service, token
+
+
+def take_newer(chain: Any, peer: Any, clock: Any, drift: int) -> bool:
+    """Take what a peer has beyond our head; return whether the peer is a follower that the genesis file names.
+
+    Raises:
+        LedgerError: it does not answer, or has another chain.
+    """
+    from node.follower import Follower
+    from node.home import HomeFault
+
+    try:
+        told = peer.status()
+        if told["genesisHash"] != "0x" + chain.genesis_hash.hex():
+            raise HomeFault(f"{peer.url} has the chain of another genesis file.", hint="Name a follower of this chain.")
+        height = int(told["height"])
+        if height >= chain.head.number:  # one that lags has nothing to give
+            Follower(chain, None, clock, drift).sync(peer)
+        followers = {address.lower() for address in chain.genesis.followers}
+        if height == 0:  # it has countersigned nothing; that is news only where there is nothing
+            return bool(chain.head.number == 0)
+        return any("0x" + head.signer(chain.domain).hex() in followers for head in peer.heads(height))
+    finally:
+        peer.close()
 
 
 def serve(service: Any, token: str, listener: socket.socket) -> None:

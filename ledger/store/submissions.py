@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBlock
 from ledger.commitments import LedgerDomain
+from ledger.store.tables.chain import Cursor
 from ledger.store.tables.outbox import SubmissionRow
 
 OPEN: Final = ("accepted", "sent", "included")
@@ -69,6 +70,14 @@ def accept(session: Session, batch: Batch, hashed: bytes, key: bytes, org: int, 
     session.add(row)
     session.flush()
     return row
+
+
+def note_place(session: Session, hashed: bytes, height: int, place: int) -> None:
+    """Note where a batch stands whose block was projected before this database knew of it (it was restored, say)."""
+    cursor = session.exec(select(Cursor.height)).one_or_none() or 0
+    state = "visible" if height <= cursor else "included"
+    now = dt.datetime.now(dt.UTC)
+    _change(session, hashed, WAITING, state=state, height=height, place=place, changed_at=now)
 
 
 def next_seq(session: Session, key: bytes, lane: int) -> int:
