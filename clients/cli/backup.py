@@ -1,8 +1,7 @@
-"""`clearance backup` and `clearance restore`: a service's folder as files whose sums a manifest names."""
+"""`clearance backup`: a service's folder as files whose sums a manifest names; made while it runs."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -11,7 +10,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -114,6 +112,39 @@ def draft_beside(path: Path) -> Iterator[Path]:
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def unpacked(source: Path) -> Iterator[Path]:
+    """Yield a backup's folder; an archive is unpacked for the while.
+
+    Raises:
+        BackupFault: it cannot be read.
+    """
+    if not is_archive(source):
+        yield source
+        return
+    with draft_beside(source) as folder:
+        try:
+            with tarfile.open(source) as packed:
+                unpack(packed, folder)
+        except (tarfile.TarError, EOFError, FileNotFoundError) as error:
+            raise BackupFault(f"{source} is no archive of a backup.", hint="Use another backup.") from error
+        yield folder
+
+
+def unpack(packed: tarfile.TarFile, folder: Path) -> None:
+    """Unpack plain files and folders; anything else has no place in a backup, nor has a path that leads out of it."""
+    for member in packed:
+        name = Path(member.name)
+        content = packed.extractfile(member) if member.isfile() else None
+        if name.is_absolute() or ".." in name.parts or not (content or member.isdir()):
+            raise BackupFault(f"The archive holds {member.name[:80]!r}, which is no file of it.", hint="Do not use it.")
+        target = folder / name
+        (target.parent if content else target).mkdir(parents=True, exist_ok=True)
+        if content:
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file, BLOCK)
 
 
 # ----------------------------------------------------------------------------------------------------------- backup
@@ -254,176 +285,3 @@ def say_backup(to: Path, manifest: dict[str, Any], digest: str, *, as_json: bool
     out.print(f"manifest sha256 {digest}", highlight=False, soft_wrap=True)
     if not manifest["keys"]:
         out.print("the keystores are not in it: keep copies of */keys elsewhere, or use --with-keys", highlight=False)
-
-
-# ---------------------------------------------------------------------------------------------------------- restore
-@contextmanager
-def unpacked(source: Path) -> Iterator[Path]:
-    """Yield a backup's folder; an archive is unpacked for the while.
-
-    Raises:
-        BackupFault: it cannot be read.
-    """
-    if not is_archive(source):
-        yield source
-        return
-    with draft_beside(source) as folder:
-        try:
-            with tarfile.open(source) as packed:
-                unpack(packed, folder)
-        except (tarfile.TarError, EOFError, FileNotFoundError) as error:
-            raise BackupFault(f"{source} is no archive of a backup.", hint="Use another backup.") from error
-        yield folder
-
-
-def unpack(packed: tarfile.TarFile, folder: Path) -> None:
-    """Unpack plain files and folders; anything else has no place in a backup, nor has a path that leads out of it."""
-    for member in packed:
-        name = Path(member.name)
-        content = packed.extractfile(member) if member.isfile() else None
-        if name.is_absolute() or ".." in name.parts or not (content or member.isdir()):
-            raise BackupFault(f"The archive holds {member.name[:80]!r}, which is no file of it.", hint="Do not use it.")
-        target = folder / name
-        (target.parent if content else target).mkdir(parents=True, exist_ok=True)
-        if content:
-            with content, target.open("wb") as file:
-                shutil.copyfileobj(content, file, BLOCK)
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """Followers that survived.
-
-    Attributes:
-        none_left: the operator says that no follower survived.
-    """
-
-    urls: tuple[str, ...]
-    token: str
-    none_left: bool
-
-
-def lay_out(source: Path, manifest: dict[str, Any], folder: Path, peers: Peers) -> None:
-    """Make a service's folder of a checked backup."""
-    import secrets
-
-    from node.home import Home
-
-    roles = ["sealer", *(["follower"] if peers.none_left and manifest["follower"] else [])]
-    for name in roles:
-        made = Home(folder / name)
-        made.keystore("x").parent.mkdir(parents=True)
-        shutil.copyfile(source / "genesis.json", made.genesis_file)
-        made.write_secret(made.token_file, secrets.token_urlsafe(32))
-        for key in sorted((source / "keys" / name).glob("*.json")):
-            shutil.copyfile(key, made.keystore(key.stem))
-            made.keystore(key.stem).chmod(0o600)
-    shutil.copytree(source / "chain", Home(folder / "sealer").store)
-    shutil.copytree(source / "gateway", folder / "gateway")
-    for key in (folder / "gateway").glob("*.key"):
-        key.chmod(0o600)
-
-
-def put_database(source: Path, folder: Path, address: str) -> None:
-    """Put the database where the restored gateway will look for it."""
-    from ledger.store.backup import load
-    from ledger.store.database import Database
-
-    if not address:
-        shutil.copyfile(source / DATABASE, folder / "gateway" / DATABASE)
-        return
-    with tempfile.TemporaryDirectory() as scratch:  # bringing it up to date must not touch the backup
-        shutil.copyfile(source / DATABASE, Path(scratch) / DATABASE)
-        database = Database(address)
-        try:
-            load(Path(scratch) / DATABASE, database)
-        finally:
-            database.close()
-
-
-def catch_up(home: Path, peers: Peers) -> tuple[int, bool]:
-    """Take newer blocks from followers; return the height reached and whether a follower was heard.
-
-    Without one the store is marked: the sealer does not start before it has heard one.
-    """
-    from clients.cli.node import take_newer
-    from node.chain import Chain
-    from node.clock import SystemClock
-    from node.home import Home
-    from node.remote import RemoteNode
-    from node.rules import MAX_DRIFT
-    from node.store import RocksStore
-
-    sealer = Home(home / "sealer")
-    genesis = sealer.genesis()
-    sealer.restored_file.write_text("restored\n")
-    chain = Chain(RocksStore(sealer.store, create=False), genesis)
-    try:
-        drift = 1 << 40 if genesis.demo else MAX_DRIFT
-        heard = [take_newer(chain, RemoteNode(url, peers.token), SystemClock(), drift) for url in peers.urls]
-    finally:
-        chain.store.close()
-    if any(heard) or peers.none_left or not genesis.followers:
-        sealer.restored_file.unlink()
-    return chain.head.number, any(heard)
-
-
-def restore(
-    source: Annotated[Path, typer.Option("--from", help="Folder or archive of a backup.")],
-    home: Annotated[Path, typer.Option(help="New or empty folder.")] = Path(".clearance/up"),
-    peer: Annotated[list[str] | None, typer.Option(help="A follower that survived, running: newer blocks.")] = None,
-    peer_token: Annotated[str, typer.Option(envvar="CLEARANCE_PEER_TOKEN", help="Its access token.")] = "",
-    no_follower_left: Annotated[bool, typer.Option(help="No follower survived: restore one that starts anew.")] = False,
-    database: Database = "",
-    as_json: Json = False,
-) -> None:
-    """Make a service's folder of a backup; newer blocks come from the followers that survived.
-
-    A follower may have countersigned blocks that the backup does not hold: the sealer seals nothing before it has heard
-    a follower, here or when it starts (`--peer`).
-    """
-    from ledger.store.backup import check
-    from node.backup import check_store
-
-    with errors():
-        if home.exists() and (not home.is_dir() or any(home.iterdir())):
-            raise BackupFault(f"{home} is not empty.", hint="Restore into a new folder.")
-        peers = Peers(tuple(peer or ()), peer_token, none_left=no_follower_left)
-        with unpacked(source) as copy, draft_beside(home) as folder, progress("restore", quiet=as_json) as bar:
-            manifest = read_manifest(copy)
-            check_files(copy, manifest)
-            lay_out(copy, manifest, folder, peers)
-            chain = check_store(folder / "sealer" / "chain", folder_genesis(folder), bar)
-            if chain != manifest["chain"]:
-                raise BackupFault("The chain is not the one of the manifest.", hint="Use another backup.")
-            height, heard = catch_up(folder, peers)
-            put_database(copy, folder, database)
-            if not database:
-                check(folder / "gateway" / DATABASE)
-            sync(folder)
-            with contextlib.suppress(FileNotFoundError):
-                home.rmdir()
-            folder.rename(home)
-            folder.mkdir()  # what is cleaned up
-        say_restore(home, manifest, height, peers, heard=heard, as_json=as_json)
-
-
-def folder_genesis(folder: Path) -> Any:
-    """Return the genesis of a restored folder."""
-    from ledger.genesis import load
-
-    return load(folder / "sealer" / "genesis.json")
-
-
-def say_restore(home: Path, manifest: dict[str, Any], height: int, peers: Peers, *, heard: bool, as_json: bool) -> None:
-    """Print what was made and what comes next."""
-    before = manifest["chain"]["height"]
-    if as_json:
-        say_json({"home": str(home), "height": height, "backup_height": before, "follower_heard": heard})
-        return
-    out.print(f"{home}: block {height}, {before} of them from the backup of {manifest['made_at']}", highlight=False)
-    if not manifest["keys"]:
-        out.print(f"the backup holds no keystores: put them into {home}/sealer/keys", highlight=False, soft_wrap=True)
-    wait = not heard and not peers.none_left
-    start = f"clearance up --home {home}" + (" --peer URL --peer-token TOKEN" if wait else "")
-    out.print(f"next: {start}", highlight=False, soft_wrap=True)

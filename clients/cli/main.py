@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from clients.cli import api, audit, backup, courier, customs, demo, imports, node, run, seller, up
+from clients.cli import api, audit, backup, courier, customs, demo, imports, node, restore, run, seller, up
 
 app = typer.Typer(
     name="clearance",
@@ -19,7 +19,7 @@ app.command("score")(demo.score)
 app.command("run")(run.run)
 app.command("up")(up.up)
 app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
+app.command("restore")(restore.restore)
 app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
 app.add_typer(api.app, name="api")

@@ -255,6 +255,11 @@ class Supervised:
         self._process, self._next, self.last_end = None, now + pause, how
         return pause
 
+    def restart(self, why: str) -> None:
+        """Stop a process that runs and is of no use any more; it is started again after its pause."""
+        self.stop()
+        self._died(why)
+
     def turn_log(self) -> None:
         """Put a long log aside. It is copied and cut, since the process keeps it open (appending)."""
         log = self.program.log

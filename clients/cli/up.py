@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -27,6 +27,9 @@ DEMO_DAYS: Final = 84
 ASK_SECONDS: Final = 2.0
 LOOK: Final = 0.1
 SHOW: Final = 1.0
+HEAL: Final = 5.0
+RESTART_FOR: Final = frozenset({"store.full", "store.unusable", "node.stopped"})
+"""Troubles of a node that a restart may heal, once the disk has room. A second block, say, it must not hide."""
 
 
 class NoHome(LedgerError):
@@ -138,6 +141,25 @@ class Service:
         if name == "gateway":
             return lambda: (self.ask(name) or {}).get("status") in ("ok", "lagging")
         return lambda: self.ask(name) is not None
+
+    def heal(self) -> None:
+        """Start nodes again that answer but have stopped working."""
+        for each in self.processes:
+            name = each.program.name
+            told = self.ask(name) if each.pid and name != "gateway" else None
+            trouble = told["trouble"] if told else None
+            if trouble and trouble["code"] in RESTART_FOR:
+                err.print(f"{name} has stopped working: {trouble['detail']}", highlight=False)
+                each.restart(trouble["code"])
+
+    def forget_peers(self) -> None:
+        """A sealer that has heard its followers once starts again without them: they may be restarting too."""
+        sealer = self.processes[0]
+        parts = list(sealer.program.arguments)
+        while "--peer" in parts:
+            at = parts.index("--peer")
+            del parts[at : at + 2]
+        sealer.program = replace(sealer.program, arguments=tuple(parts))
 
     def table(self) -> Table:
         """Return the state of everything as a table."""
@@ -252,6 +274,7 @@ def up(
                 for number, each in enumerate(service.processes):
                     each.bring_up(partial(stopped, signals, service.processes[:number]))
                 if not signals():
+                    service.forget_peers()
                     tell(service, as_json=as_json)
                     supervise(service, signals, live=out.is_terminal and not as_json)
             finally:
@@ -290,7 +313,7 @@ def stopped(signals: Signals, processes: list[Supervised]) -> bool:
 
 def supervise(service: Service, signals: Signals, *, live: bool) -> None:
     """Keep everything running until a signal comes."""
-    shown = 0.0
+    shown = healed = time.monotonic()
     with Live(service.table(), console=out, auto_refresh=False) if live else contextlib.nullcontext() as display:
         while not signals():
             tend(service.processes)
@@ -300,4 +323,7 @@ def supervise(service: Service, signals: Signals, *, live: bool) -> None:
                     each.turn_log()
                 if display:
                     display.update(service.table(), refresh=True)
+            if time.monotonic() - healed >= HEAL:
+                healed = time.monotonic()
+                service.heal()
             time.sleep(LOOK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -54,7 +55,6 @@ class Up:
     home: Path
     options: tuple[str, ...] = ()
     urls: dict[str, str] = field(default_factory=dict)
-    said: str = ""
     _process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -62,6 +62,12 @@ class Up:
         errors = self.home.with_suffix(".err")
         with errors.open("ab") as file:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, cwd=ROOT)
+
+    def limit(self, name: str, room: int) -> None:
+        """Let no file of a process outgrow so many bytes, as on a disk that is full; started again it is free of it."""
+        pid = self.pid(name)
+        assert pid
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
 
     def ready(self) -> dict[str, str]:
         """Wait for the addresses; they must not have moved."""

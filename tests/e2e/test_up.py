@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -83,6 +84,34 @@ def read_model_is_right(up: Up) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def said(up: Up) -> str:
+    """Return what `clearance up` said to its operator."""
+    return up.home.with_suffix(".err").read_text()
+
+
+def test_a_full_disk_loses_nothing_and_heals_when_there_is_room(up: Up) -> None:
+    up.start()
+    shop = Shop(up, "shop-01", SEED)
+    shop.start()
+    shop.go_on()
+    for name in ("sealer", "follower"):
+        up.limit(name, 20_000)
+        eventually(lambda name=name: f"{name} has stopped working" in said(up), f"the disk of the {name} is full")  # type: ignore[misc]
+    shop.go_on()
+    again = shop.again
+    up.limit("gateway", 4_096)
+    eventually(lambda: shop.again > again + 3, "the gateway takes nothing")
+    up.limit("gateway", resource.RLIM_INFINITY)
+    shop.go_on()
+    shop.finish()
+    shop.wait_visible()
+    shop.close()
+    sealer = up.node("sealer")
+    once_on_chain(sealer, [shop])
+    sealer.close()
+    read_model_is_right(up)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_all_in_order_within_seconds(up: Up, number: signal.Signals) -> None:
     up.start()
@@ -92,8 +121,7 @@ def test_a_signal_stops_all_in_order_within_seconds(up: Up, number: signal.Signa
     assert time.monotonic() - began < 15
     assert all(pid is not None and started(pid) is None for pid in pids.values())
     assert json.loads((up.home / "addresses.json").read_text()).keys() == pids.keys()
-    errors = up.home.with_suffix(".err").read_text()
-    assert "ended" not in errors, "one of them was missed by another before it was stopped"
+    assert "ended" not in said(up), "one of them was missed by another before it was stopped"
 
 
 def test_only_one_runs_on_a_folder_and_a_taken_port_is_said_in_one_line(up: Up, tmp_path: Path) -> None:
