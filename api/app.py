@@ -8,15 +8,19 @@ from typing import Final
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.staticfiles import StaticFiles
 
 from api import problems
 from api.auth import PUBLIC
 from api.gateway import Gateway
+from api.identity.desk import Desk
 from api.limits import RateLimits
 from api.loops import Loops
 from api.metrics import REGISTRY
 from api.middleware import Frame
-from api.routes import batches, parcels, payloads, service, sign_in
+from api.pages import routes as pages
+from api.pages.rendering import FOLDER
+from api.routes import batches, buyer, parcels, payloads, service, sign_in
 
 DESCRIPTION: Final = """
 Couriers, sellers, warehouses and customs post **signed batches** and read their own parcels; buyers see every use of
@@ -25,8 +29,8 @@ be undone) and *visible* (in this API), or refused, or expired.
 """
 
 
-def create_app(gateway: Gateway, loops: Loops | None = None) -> FastAPI:
-    """Return the application; `loops` start and stop with it."""
+def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None = None) -> FastAPI:
+    """Return the application; `loops` start and stop with it; without a `desk` it serves members only."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,9 +45,14 @@ def create_app(gateway: Gateway, loops: Loops | None = None) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.limits = RateLimits()
-    problems.install(app)
+    problems.install(app, pages.wants_page, pages.problem_page)
     for module in (service, sign_in, batches, parcels, payloads):
         app.include_router(module.router)
+    if desk:
+        app.state.desk = desk
+        app.include_router(buyer.router)
+        app.include_router(pages.router)
+        app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 
     @app.get("/metrics", openapi_extra=PUBLIC, include_in_schema=False)
     def metrics() -> Response:

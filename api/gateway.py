@@ -40,3 +40,7 @@ class Gateway:
     secret: bytes
     now: Callable[[], dt.datetime]
     chain_time: Callable[[], int]
+
+    def chain_now(self) -> dt.datetime:
+        """Return the chain's time as an aware time: what people's wishes and rules are judged by."""
+        return dt.datetime.fromtimestamp(self.chain_time(), dt.UTC)

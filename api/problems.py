@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
 
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
+from ledger.domain.findings import Sentence
 
 log = logging.getLogger("clearance.api")
 
@@ -24,10 +27,12 @@ STATUS: Final = {
     "api.rate-limited": 429,
     "api.too-large": 413,
     "auth.challenge": 401,
+    "auth.form": 403,
     "auth.required": 401,
     "batch.not-a-member": 403,
     "batch.sequence": 409,
     "database.unavailable": 503,
+    "identity.sign-in": 401,
     "idempotency.mismatch": 422,
     "idempotency.running": 409,
     "node.stopped": 503,
@@ -85,11 +90,18 @@ def problem(
     return Response(json.dumps(document, ensure_ascii=False), status, headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+def install(
+    app: FastAPI, wants_page: Callable[[Request], bool], show_problem: Callable[[Request, int, Sentence], Response]
+) -> None:
+    """Answer every error of the application with a problem document, or with a page where a person asks."""
 
     @app.exception_handler(LedgerError)
     def refused(request: Request, error: LedgerError) -> Response:
+        if wants_page(request):
+            if error.code == "auth.required":
+                return RedirectResponse("/", 303, {"Set-Cookie": "clearance_buyer=; Max-Age=0; Path=/"})
+            sentence = ERROR_TEXTS.get(error.code, ERROR_TEXTS["ledger.error"])
+            return show_problem(request, STATUS.get(error.code, 422), sentence)
         retry_after = getattr(error, "retry_after", None)
         return problem(error.code, error.detail, error.hint, request_id=_id(request), retry_after=retry_after)
 

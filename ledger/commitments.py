@@ -26,6 +26,7 @@ RECEIPT_TYPE: Final = keccak(b"Receipt(bytes32 batch,uint64 acceptedAt,uint64 in
 INCLUSION_TYPE: Final = keccak(b"Inclusion(bytes32 batch,uint64 height,bytes32 blockHash)")
 SEAL_TYPE: Final = keccak(b"Seal(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
 HEAD_TYPE: Final = keccak(b"Head(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
+ANSWER_TYPE: Final = keccak(b"Answer(bytes32 digest,uint64 at,bool signedByBuyer)")
 SIGN_IN_TYPE: Final = keccak(b"SignIn(address key,bytes32 challenge,uint64 expires)")
 
 MASK_160: Final = (1 << 160) - 1
@@ -89,6 +90,10 @@ class LedgerDomain:
     def head_digest(self, genesis_hash: bytes, height: int, block_hash: bytes) -> bytes:
         """Return the digest a follower signs for a head it executed and stored."""
         return self.typed(keccak(HEAD_TYPE + genesis_hash + word(height) + block_hash))
+
+    def answer_digest(self, statement: bytes, at: int, *, signed: bool) -> bytes:
+        """Return the digest the identity authority signs when it takes an answer of a number's holder."""
+        return self.typed(keccak(ANSWER_TYPE + statement + word(at) + word(int(signed))))
 
     def sign_in_digest(self, key: bytes, challenge: bytes, expires: int) -> bytes:
         """Return the digest a member's key signs to sign in at a gateway: it says nothing that a batch could mean."""

@@ -121,7 +121,7 @@ def open_payload(envelope: bytes, key: X25519PrivateKey, digest: bytes) -> Paylo
         raise NotForYou("The envelope was not sealed to this key.", hint="Only the readers it names can open it.")
     try:
         content = ChaCha20Poly1305(_SUITE.decrypt(sealed, key, digest)).decrypt(_ONCE, body, digest)
-    except (InvalidTag, ValueError) as error:
+    except (InvalidTag, ValueError, TypeError) as error:  # TypeError: a list where bytes must stand
         raise damaged from error
     payload = Payload(content[:32], content[32:])
     if payload.digest != digest:

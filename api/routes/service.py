@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from api.auth import PUBLIC, TheGateway
 from api.problems import STATUS, not_found
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
 from ledger.domain.rejections import REJECTION_TEXTS
-from ledger.store import submissions
+from ledger.store import submissions, uses
 from ledger.store.migrations import check_current
 from ledger.store.projector import cursor_height
 
@@ -27,20 +27,27 @@ def livez() -> dict[str, str]:
 
 
 @router.get("/readyz", openapi_extra=PUBLIC)
-def readyz(gateway: TheGateway, response: Response) -> dict[str, Any]:
+def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[str, Any]:
     """Say whether work should be sent here: database, tables, node, lag of the read model."""
     try:
         check_current(gateway.database)
         with gateway.database.read() as session:
             height = cursor_height(session)
             waiting, _ = submissions.waiting(session)
+            judging = hasattr(request.app.state, "desk") and uses.anything_to_do(session, gateway.chain_now())
         lag = int(gateway.node.status()["final"]) - height
     except LedgerError as error:
         response.status_code = 503
         return {"status": "trouble", "code": error.code}
     if lag > MAX_LAG:
         response.status_code = 503
-    return {"status": "ok" if lag <= MAX_LAG else "lagging", "height": height, "lag": max(lag, 0), "waiting": waiting}
+    return {
+        "status": "ok" if lag <= MAX_LAG else "lagging",
+        "height": height,
+        "lag": max(lag, 0),
+        "waiting": waiting,
+        "judging": judging,
+    }
 
 
 @router.get("/v1/chain", openapi_extra=PUBLIC)

@@ -31,11 +31,11 @@ def open_database(home: Path, address: str) -> Any:
     return Database(address or f"sqlite:///{(home / 'gateway.db').resolve()}")
 
 
-def cursor_secret(home: Path) -> bytes:
-    """Return the key that list cursors are signed with; it is made when it is missing."""
+def master_key(home: Path, name: str) -> bytes:
+    """Return a key of 32 bytes that lies in the folder, outside of the database; it is made when it is missing."""
     import os
 
-    path = home / "cursor.key"
+    path = home / name
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -46,9 +46,52 @@ def cursor_secret(home: Path) -> bytes:
     return secret
 
 
+def demo_desk(made: Any, home: Path, seed: int, parcels: int) -> Any:
+    """Put the identity authority of a demo chain together: keys from the seed, a register of made-up people.
+
+    Raises:
+        LedgerError: the chain is no demo, or made from another seed.
+    """
+    import random
+
+    from api.identity.answers import Answers
+    from api.identity.authority import IdentityAuthority
+    from api.identity.desk import Desk
+    from api.identity.sign_in import LogSender, SignIn
+    from clients.sample.members import HANDLES, Keyring
+    from clients.sample.plan import Dealer
+    from ledger.store import people
+    from ledger.store.sealing import Seals
+
+    keyring = Keyring(seed)
+    signer = keyring.signer("identity")
+    known = {key.address.lower() for key in made.genesis.keys}
+    if not made.genesis.demo or signer.hex_address not in known:
+        raise LedgerError("This is no demo chain of that seed.", hint="Give the seed the chain was made from.")
+    seals = Seals(master_key(home, "identity.key"))
+    with made.database.write() as session:
+        for number, told in Dealer(parcels, seed).deal().register.items():
+            people.register(session, seals, number, told["name"], told["phone"])
+    authority = IdentityAuthority(
+        made, seals, signer, HANDLES["identity"], keyring.opener("identity"), dice=random.Random(seed)
+    )
+    orgs = {org.handle: org for org in made.genesis.orgs}
+    return Desk(seals, authority, SignIn(made, seals, LogSender()), Answers(made, authority, signer), orgs)
+
+
 @contextmanager
-def gateway(home: Path, node_url: str, token: str, database: Any) -> Iterator[tuple[Any, Any]]:
-    """Put a gateway together; yield it and its background jobs."""
+def gateway(
+    home: Path, node_url: str, token: str, database: Any, demo: tuple[int, int] | None = None
+) -> Iterator[tuple[Any, Any, Any]]:
+    """Put a gateway together; yield it, its background jobs and the authority's desk.
+
+    Args:
+        home: folder of its keys and payloads.
+        node_url: the node it asks, with `token`.
+        token: access token of that node.
+        database: open, with tables.
+        demo: seed and parcels of a demo chain, whose identity authority then works here; None for members only.
+    """
     import datetime as dt
     import time
 
@@ -72,13 +115,17 @@ def gateway(home: Path, node_url: str, token: str, database: Any) -> Iterator[tu
         genesis=genesis,
         genesis_hash=bytes.fromhex(status["genesisHash"][2:]),
         payloads=Spool(home / "payloads"),
-        secret=cursor_secret(home),
+        secret=master_key(home, "cursor.key"),
         now=lambda: dt.datetime.now(dt.UTC),
         chain_time=chain_time,
     )
     projector = Projector(database, own, genesis.domain)
+    desk = demo_desk(made, home, *demo) if demo else None
+    jobs = [Job("projector", projector.step), Job("submitter", Submitter(made).step)]
+    if desk:
+        jobs.append(Job("identity", desk.authority.step))
     try:
-        yield made, Loops([Job("projector", projector.step), Job("submitter", Submitter(made).step)])
+        yield made, Loops(jobs), desk
     finally:
         node.close()
         own.close()
@@ -92,6 +139,8 @@ def run(
     database: DatabaseOption = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port, 0 for any free one.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    demo_seed: Annotated[int | None, typer.Option(help="Demo chains only: run the identity authority too.")] = None,
+    demo_parcels: Annotated[int, typer.Option(help="Demo chains only: parcels of the sample day.")] = 200,
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
@@ -107,9 +156,10 @@ def run(
         listener = bind(host, port)
         opened = open_database(home, database)
         migrate(opened)
-        with gateway(home, node, token, opened) as (made, loops):
+        demo = None if demo_seed is None else (demo_seed, demo_parcels)
+        with gateway(home, node, token, opened, demo) as (made, loops, desk):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
-            config = uvicorn.Config(create_app(made, loops), log_config=None, access_log=False)
+            config = uvicorn.Config(create_app(made, loops, desk), log_config=None, access_log=False)
             uvicorn.Server(config).run(sockets=[listener])
         opened.close()
 

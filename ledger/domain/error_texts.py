@@ -17,6 +17,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "api.too-large": Sentence("요청이 너무 큽니다.", "The request is too large."),
     "audit.no-second-evm": Sentence("비교할 두 번째 EVM이 없습니다.", "There is no second EVM to compare with."),
     "auth.challenge": Sentence("서명할 질문이 없거나 지났습니다.", "The challenge is unknown, used or too old."),
+    "auth.form": Sentence("양식이 오래되었거나 다른 곳에서 왔습니다.", "The form is too old or of another site."),
     "auth.required": Sentence("먼저 로그인해야 합니다.", "Sign in first."),
     "backup.invalid": Sentence("백업을 만들거나 쓸 수 없습니다.", "The backup cannot be made or used."),
     "batch.clock": Sentence("묶음을 싼 시각이 블록 시각과 맞지 않습니다.", "The batch was wrapped too long ago."),
@@ -48,6 +49,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "home.unusable": Sentence("노드 폴더를 쓸 수 없습니다.", "The folder of the node cannot be used."),
     "idempotency.mismatch": Sentence("같은 멱등 키로 다른 요청이 왔습니다.", "The key was used for another request."),
     "idempotency.running": Sentence("같은 요청을 처리하는 중입니다.", "The same request is being handled."),
+    "identity.device-needed": Sentence("기기의 서명이 필요합니다.", "A signature of your device is needed."),
+    "identity.signature": Sentence("기기의 서명이 올바르지 않습니다.", "The device's signature is not valid."),
+    "identity.sign-in": Sentence("인증번호가 맞지 않거나 지났습니다.", "The code is wrong or too old."),
     "identifier.cargo-number": Sentence("화물관리번호가 올바르지 않습니다.", "The cargo number is not valid."),
     "identifier.country": Sentence("국가부호가 올바르지 않습니다.", "The country code is not valid."),
     "identifier.declaration-number": Sentence(

@@ -10,10 +10,12 @@ from clients.seller import Sale, Seller
 from ledger.chain.batch import Entry
 from ledger.domain.facts import Goods, Transport, country_number
 from ledger.domain.kinds import KindNumber
+from node.service import wait_until
 from tests.api.world import KEYRING, World
 
 K = KindNumber
-SYNTHETIC = {"name": "시험 사람", "phone": "01000000000", "pccc": "P000000000001"}
+SYNTHETIC = {"name": "표본인 00030", "phone": "01000000030", "pccc": "P990000000030"}
+"""A person of the demo's register."""
 OFFICE = 40
 
 
@@ -67,8 +69,18 @@ class Journey:
         return self.world.sealer.filing(self.parcel)
 
     def checked(self) -> Journey:
-        self.result("identity", K.IDENTITY_CHECKED)
+        """Wait for the gateway's identity authority, and pass the parcel as screening."""
+        self.settled("IDENTITY_CHECKED")
         self.result("screening", K.SCREENED_PASSED)
+        return self
+
+    def settled(self, kind: str) -> Journey:
+        """Wait until an entry of a kind stands on the parcel."""
+
+        def stands() -> bool:
+            return kind in [each["kind"] for each in self.seen_by("courier-1")["entries"]]  # type: ignore[attr-defined]
+
+        assert wait_until(stands, 15), self.seen_by("courier-1")
         return self
 
     def carried_in(self) -> Journey:

@@ -17,9 +17,9 @@ from clients.sample.plan import START
 from ledger.store import submissions
 from ledger.store.database import Database
 from ledger.store.tables.outbox import SubmissionRow
-from tests.api.test_submitter import World, database, empty, postgres, world
+from tests.api.test_submitter import World, world
 
-__all__ = ["database", "empty", "postgres", "world"]
+__all__ = ["world"]
 
 
 class Overtaken(Database):

@@ -34,9 +34,7 @@ from node.pool import PoolFull
 from node.sealer import Sealer
 from node.store import MemoryStore
 from tests.node.days import SEED, sealer_keys
-from tests.store.conftest import database, empty, postgres
 
-__all__ = ["database", "empty", "postgres"]
 KEYRING = Keyring(SEED)
 SHOP = "shop-01"
 

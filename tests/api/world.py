@@ -48,7 +48,14 @@ class World:
     clock: LogicalClock
     gateway: Any
     home: Path
+    desk: Any
     parties: dict[str, Party] = field(default_factory=dict)
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def client(self, **options: Any) -> httpx.Client:
+        """Return a client that is closed with the service."""
+        self.clients.append(httpx.Client(base_url=self.url, trust_env=False, timeout=30, **options))
+        return self.clients[-1]
 
     def party(self, name: str) -> Party:
         """Return a signed-in member."""
@@ -57,8 +64,8 @@ class World:
         return self.parties[name]
 
     def close(self) -> None:
-        for party in self.parties.values():
-            party.http.close()
+        for http in self.clients:
+            http.close()
 
 
 class Party:
@@ -67,7 +74,7 @@ class Party:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.signer: LocalSigner = KEYRING.signer(name)
-        self.http = httpx.Client(base_url=world.url, trust_env=False, timeout=30)
+        self.http = world.client()
         self.writer = Writer(self.signer, HANDLES[name], world.genesis.domain, self)
         self.sign_in()
 
@@ -163,9 +170,9 @@ def world(home: Path) -> Iterator[World]:
         database = open_database(home, "")
         stack.callback(database.close)
         migrate(database)
-        made, loops = stack.enter_context(gateway(home, first.url, TOKEN, database))
-        url = stack.enter_context(served_app(create_app(made, loops)))
-        service = World(url, genesis, first, second, clock, made, home)
+        made, loops, desk = stack.enter_context(gateway(home, first.url, TOKEN, database, (SEED, 60)))
+        url = stack.enter_context(served_app(create_app(made, loops, desk)))
+        service = World(url, genesis, first, second, clock, made, home, desk)
         stack.callback(service.close)
         yield service
 

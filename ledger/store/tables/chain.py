@@ -41,6 +41,7 @@ class ParcelRow(SQLModel, table=True):
     __tablename__ = "parcel"
     __table_args__ = (
         Index("parcel_by_opener", "opener", "opened_height", "id"),
+        Index("parcel_by_change", "changed_height", "id"),
         Index("parcel_by_office", "office", "clearance", "opened_height", "id"),
     )
 

@@ -1,0 +1,144 @@
+"""What the holder of a number is shown of its uses: nothing of anybody else, and every reason in plain words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.identity.judgement import CAUSE_TEXTS, Cause
+from ledger.chain.state import Parcel
+from ledger.domain.crosswalk import TRACE_BY_NUMBER
+from ledger.domain.findings import FINDING_TEXTS, Finding, Sentence
+from ledger.domain.kind_texts import CLEARED_BY_RULE, KIND_TEXTS
+from ledger.domain.kinds import KindNumber, Status
+from ledger.genesis import Org
+from ledger.store import parcels, uses
+from ledger.store.database import Session
+from ledger.store.sealing import Seals
+from ledger.store.tables.chain import EntryRow, ParcelRow
+from ledger.store.tables.identity import UseRow
+
+OPEN_STATES: Final = frozenset({"unfiled", "pending", "referred"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShownUse:
+    """One use of the holder's number.
+
+    Attributes:
+        status: clearance status, or released once the parcel has left the yard.
+        absent: what is still missing, while it is pending.
+        may_answer: whether he may still say whose it is.
+    """
+
+    id: str
+    parcel: bytes
+    status: str
+    shop: str
+    goods: str
+    courier: str
+    declared_at: dt.datetime
+    receiver_differs: bool
+    reasons: tuple[Sentence, ...]
+    absent: tuple[str, ...]
+    answer: str | None
+    may_answer: bool
+    needs_consent: bool
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEvent:
+    """One thing that happened to a parcel."""
+
+    at: dt.datetime
+    kind: str
+    text: Sentence
+
+
+def status_of(row: ParcelRow | None) -> str:
+    """Return the status people are told."""
+    if row is None:
+        return "unfiled"
+    released = int.from_bytes(row.word, "big") & Status.RELEASED
+    return "released" if released and row.clearance == "cleared" else row.clearance
+
+
+def shown_use(session: Session, seals: Seals, orgs: Mapping[int, Org], use: UseRow, row: ParcelRow | None) -> ShownUse:
+    """Return a use as its holder sees it; `orgs` are the members by handle."""
+    told = seals.open(use.sealed, use.id.encode())
+    word = Parcel(int.from_bytes(row.word, "big")) if row else Parcel(0)
+    status = status_of(row)
+    causes = [Cause(each) for each in uses.cause_of(session, use.parcel)]
+    reasons = [FINDING_TEXTS[each] for each in word.findings if each is not Finding.IDENTITY_STOPPED or not causes]
+    reasons += [CAUSE_TEXTS[each] for each in dict.fromkeys(causes)]
+    waits = uses.consent_missing(session, use.parcel)
+    return ShownUse(
+        id=use.id,
+        parcel=use.parcel,
+        status=status,
+        shop=told["shop"],
+        goods=told["goods"],
+        courier=orgs[told["courier"]].name if told["courier"] in orgs else "",
+        declared_at=use.declared_at,
+        receiver_differs=use.receiver_differs,
+        reasons=tuple(reasons),
+        absent=tuple(each.name or "" for each in word.absences) if status == "pending" else (),
+        answer=use.answer,
+        may_answer=use.answer in (None, "consented"),
+        needs_consent=waits and not use.consented,
+        link=told["link"],
+    )
+
+
+def time_line(session: Session, orgs: Mapping[int, Org], parcel: bytes) -> list[ShownEvent]:
+    """Return what happened to a parcel, in the order it is on chain; traces only of those who may write them."""
+    found: list[ShownEvent] = []
+    for row in parcels.time_line(session, parcel):
+        trace = TRACE_BY_NUMBER.get(row.kind) if row.trace else None
+        if row.trace and (trace is None or row.org not in orgs or not orgs[row.org].roles & trace.roles):
+            continue
+        at = dt.datetime.fromtimestamp(row.claimed, dt.UTC)
+        found.append(ShownEvent(at, *_told(row)))
+        if row.cleared:
+            found.append(ShownEvent(dt.datetime.fromtimestamp(row.received, dt.UTC), "CLEARED", CLEARED_BY_RULE))
+    return found
+
+
+def _told(row: EntryRow) -> tuple[str, Sentence]:
+    if row.trace:
+        trace = TRACE_BY_NUMBER.get(row.kind)
+        plain = KIND_TEXTS[KindNumber.TRACED]
+        return (trace.name, Sentence(trace.korean, trace.english)) if trace else ("TRACED", plain)
+    kind = KindNumber(row.kind)
+    return kind.name, KIND_TEXTS[kind]
+
+
+def as_dict(use: ShownUse) -> dict[str, Any]:
+    """Return a use for JSON."""
+    return {
+        "object": "use",
+        "id": use.id,
+        "status": use.status,
+        "shop": use.shop,
+        "goods": use.goods,
+        "courier": use.courier,
+        "declared_at": _instant(use.declared_at),
+        "receiver_differs": use.receiver_differs,
+        "reasons": [{"ko": each.ko, "en": each.en} for each in use.reasons],
+        "absent": list(use.absent),
+        "answer": use.answer,
+        "may_answer": use.may_answer,
+        "needs_consent": use.needs_consent,
+    }
+
+
+def event_as_dict(event: ShownEvent) -> dict[str, Any]:
+    """Return an event for JSON."""
+    return {"at": _instant(event.at), "kind": event.kind, "ko": event.text.ko, "en": event.text.en}
+
+
+def _instant(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""The buyer's pages: rendered on the server, Korean and English, whole without JavaScript."""

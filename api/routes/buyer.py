@@ -1,0 +1,261 @@
+"""The buyer's API: the uses of my number, what I say of them, and the number itself. Nothing of anybody else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.auth import PUBLIC, TheGateway
+from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
+from api.gateway import Gateway
+from api.identity.answers import ANSWERS, Holder
+from api.identity.desk import Desk
+from api.identity.judgement import is_frozen
+from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_use, status_of, time_line
+from api.limits import RateLimits
+from api.problems import APIError, not_found
+from api.routes.fields import Data
+from api.routes.shown import instant
+from ledger.store import people, uses
+from ledger.store.tables.identity import AnswerRow
+
+router = APIRouter(tags=["buyer"])
+BEARER: Final = HTTPBearer(auto_error=False, scheme_name="Buyer", description="Token of POST /v1/buyer/sessions.")
+PRIVATE: Final = "private, no-store"
+COOKIE: Final = "clearance_buyer"
+
+
+def desk_of(request: Request) -> Desk:
+    """Return the identity authority's desk."""
+    found: Desk = request.app.state.desk
+    return found
+
+
+TheDesk = Annotated[Desk, Depends(desk_of)]
+
+
+def buyer(
+    request: Request, desk: TheDesk, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> Holder:
+    """Return the holder that calls, and count the call.
+
+    Raises:
+        APIError: nobody is signed in, or too many calls.
+    """
+    if given is None:
+        raise APIError("auth.required", "You are not signed in.", hint="Sign in with a one-time code.")
+    return counted(request, desk.sign_in.holder(given.credentials))
+
+
+buyer.authorises = True  # type: ignore[attr-defined]  # what the walk over all routes looks for
+Buyer = Annotated[Holder, Depends(buyer)]
+
+
+def counted(request: Request, holder: Holder) -> Holder:
+    """Count a call of a holder.
+
+    Raises:
+        APIError: too many.
+    """
+    limits: RateLimits = request.app.state.limits
+    limits.spend("buyer", holder.person.hex())
+    return holder
+
+
+def spend_public(request: Request) -> None:
+    """Count a call of somebody who is not signed in, by address."""
+    limits: RateLimits = request.app.state.limits
+    limits.spend("public", request.client.host if request.client else "")
+
+
+class CodeIn(BaseModel):
+    """Who wants a code."""
+
+    model_config = ConfigDict(extra="forbid")
+    pccc: str = Field(max_length=40, description="Identity number for customs.", examples=["P990000000001"])
+    phone: str = Field(max_length=40, examples=["01000000001"])
+
+
+class SessionIn(BaseModel):
+    """A ticket and the code that came by message."""
+
+    model_config = ConfigDict(extra="forbid")
+    ticket: str = Field(max_length=80)
+    code: str = Field(max_length=12)
+    device_key: Data | None = Field(default=None, description="Public key of the device, uncompressed P-256 point.")
+
+
+class AnswerIn(BaseModel):
+    """What the holder says of one use."""
+
+    model_config = ConfigDict(extra="forbid")
+    answer: str = Field(pattern=f"^({'|'.join(ANSWERS)})$", examples=["denied"])
+    signature: Data | None = Field(default=None, description="Of the device, over the statement; r and s, 64 bytes.")
+
+
+class FreezeIn(BaseModel):
+    """What to let through while the number is frozen."""
+
+    model_config = ConfigDict(extra="forbid")
+    exempt: list[str] = Field(default_factory=list, max_length=500)
+    signature: Data | None = None
+
+
+class ThawIn(BaseModel):
+    """Until when the number may be used."""
+
+    model_config = ConfigDict(extra="forbid")
+    until: AwareDatetime
+    signature: Data | None = None
+
+
+class ConsentIn(BaseModel):
+    """Whether nothing is cleared without the holder's consent."""
+
+    model_config = ConfigDict(extra="forbid")
+    on: bool
+    signature: Data | None = None
+
+
+@router.post("/v1/buyer/codes", status_code=202, openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
+def send_code(body: CodeIn, desk: TheDesk, request: Request) -> dict[str, Any]:
+    """Send a one-time code if number and telephone fit the register. The answer is the same either way."""
+    limits: RateLimits = request.app.state.limits
+    limits.spend("code", body.pccc.strip().upper())
+    return {"object": "code", "ticket": desk.sign_in.send_code(body.pccc, body.phone)}
+
+
+@router.post("/v1/buyer/sessions", status_code=201, openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
+def enter(body: SessionIn, desk: TheDesk) -> dict[str, Any]:
+    """Trade a ticket and its code for a session of half an hour; a device's key is bound if one is sent."""
+    return {"object": "session", "access_token": desk.sign_in.enter(body.ticket, body.code, body.device_key)}
+
+
+@router.get("/v1/buyer/uses")
+def listed(
+    holder: Buyer, desk: TheDesk, gateway: TheGateway, response: Response,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20,
+) -> dict[str, Any]:  # fmt: skip
+    """List the uses of my number, newest first."""
+    response.headers["Cache-Control"] = PRIVATE
+    found, following = use_page(gateway, desk, holder, cursor, limit)
+    return page(found, len(found), as_dict, lambda _: "") | {
+        "has_more": following is not None, "next_cursor": following
+    }  # fmt: skip
+
+
+def use_page(
+    gateway: Gateway, desk: Desk, holder: Holder, cursor: str | None, limit: int
+) -> tuple[list[ShownUse], str | None]:
+    """Return a page of uses and the cursor of the next, None at the end."""
+    scope = f"uses {holder.person.hex()}"
+    before = None
+    if cursor:
+        moment, name = read_cursor(gateway.secret, scope, cursor)
+        before = (dt.datetime.fromisoformat(moment), name)
+    with gateway.database.read() as session:
+        rows = uses.of_person(session, holder.person, before=before, limit=limit + 1)
+        found = [shown_use(session, desk.seals, desk.orgs, *row) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return found, None
+    return found, write_cursor(gateway.secret, scope, [found[-1].declared_at.isoformat(), found[-1].id])
+
+
+@router.get("/v1/buyer/uses/{name}")
+def read(name: str, holder: Buyer, desk: TheDesk, gateway: TheGateway, response: Response) -> dict[str, Any]:
+    """Return one use with its time line."""
+    response.headers["Cache-Control"] = PRIVATE
+    with gateway.database.read() as session:
+        found = uses.one(session, holder.person, name[:60])
+        if found is None:
+            raise not_found()
+        shown = shown_use(session, desk.seals, desk.orgs, *found)
+        events = time_line(session, desk.orgs, shown.parcel)
+        return as_dict(shown) | {"link": f"/p/{shown.link}", "timeline": [event_as_dict(each) for each in events]}
+
+
+@router.post("/v1/buyer/uses/{name}/answers", status_code=201)
+def answer(name: str, body: AnswerIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
+    """Say whose a parcel is: confirmed, gift, denied, consented. Comes back with a receipt signed by the authority."""
+    return receipt(desk.answers.about_use(holder, name[:60], body.answer, body.signature))
+
+
+@router.get("/v1/buyer/answers/{name}")
+def kept_answer(name: str, holder: Buyer, gateway: TheGateway) -> dict[str, Any]:
+    """Return an answer I gave, with its receipt."""
+    with gateway.database.read() as session:
+        row = uses.answer_of(session, name[:60], holder.person)
+        if row is None:
+            raise not_found()
+        return receipt(row)
+
+
+def receipt(row: AnswerRow) -> dict[str, Any]:
+    """Show an answer."""
+    return {
+        "object": "answer",
+        "id": row.id,
+        "answer": row.what,
+        "about": row.about,
+        "at": instant(row.at),
+        "signed": row.signed,
+        "receipt": json.loads(row.receipt),
+    }
+
+
+@router.get("/v1/buyer/number")
+def number(holder: Buyer, desk: TheDesk, gateway: TheGateway) -> dict[str, Any]:
+    """Say how my number stands, and which parcels a freeze would meet."""
+    state, moving = number_state(gateway, desk, holder)
+    return state | {"under_way": [as_dict(use) for use in moving]}
+
+
+def number_state(gateway: Gateway, desk: Desk, holder: Holder) -> tuple[dict[str, Any], list[ShownUse]]:
+    """Return how a holder's number stands, and his parcels under way."""
+    with gateway.database.read() as session:
+        row = people.read_person(session, holder.person)
+        frozen = is_frozen(row, gateway.chain_now())
+        state = "frozen" if frozen else row.state
+        moving = [shown_use(session, desk.seals, desk.orgs, *each) for each in uses.under_way(session, holder.person)]
+        until = row.thawed_until if state == "thawed" else None
+    return {
+        "object": "number",
+        "state": state,
+        "thawed_until": instant(until) if until else None,
+        "consent_first": row.consent_first,
+    }, moving
+
+
+@router.post("/v1/buyer/number/freeze", status_code=201)
+def freeze(body: FreezeIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
+    """Freeze my number; parcels under way are stopped but for those I let through."""
+    return receipt(desk.answers.freeze(holder, body.exempt, body.signature))
+
+
+@router.post("/v1/buyer/number/thaw", status_code=201)
+def thaw(body: ThawIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
+    """Let my number be used until a moment; needs my device's signature."""
+    return receipt(desk.answers.thaw(holder, body.until, body.signature))
+
+
+@router.post("/v1/buyer/number/consent-first", status_code=201)
+def consent_first(body: ConsentIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
+    """Have nothing cleared that I have not agreed to; needs my device's signature."""
+    return receipt(desk.answers.consent_first(holder, body.signature, on=body.on))
+
+
+@router.get("/v1/parcel-links/{link}", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
+def by_link(link: str, gateway: TheGateway, response: Response) -> dict[str, Any]:
+    """Show the status of the parcel behind a secret link, and nothing else."""
+    response.headers["Cache-Control"] = PRIVATE
+    with gateway.database.read() as session:
+        row = uses.by_link(session, link[:80])
+        if row is None:
+            raise not_found()
+        return {"object": "parcel_status", "status": status_of(row)}

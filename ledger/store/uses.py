@@ -1,0 +1,160 @@
+"""Where numbers were used, what the authority judged, what it has decided to say, what owners answered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import tuple_
+from sqlmodel import Session, col, select
+
+from ledger.store.sealing import Seals
+from ledger.store.tables.chain import MasterRow, ParcelRow
+from ledger.store.tables.identity import AnswerRow, AuthorityCursor, JudgedRow, SayingRow, UseRow
+from ledger.store.tables.outbox import SubmissionRow
+
+UNDER_WAY: Final = ("pending", "referred", "unfiled")
+
+
+def fresh_filings(session: Session, limit: int) -> tuple[list[ParcelRow], AuthorityCursor]:
+    """Return parcels that changed since the authority last looked, oldest change first, and its cursor."""
+    cursor = session.get(AuthorityCursor, 1) or AuthorityCursor(parcel=bytes(32))
+    place = tuple_(col(ParcelRow.changed_height), col(ParcelRow.id))
+    chosen = select(ParcelRow).where(place > tuple_(cursor.height, cursor.parcel))
+    rows = list(session.exec(chosen.order_by(col(ParcelRow.changed_height), col(ParcelRow.id)).limit(limit)))
+    return rows, cursor
+
+
+def anything_to_do(session: Session, now: dt.datetime) -> bool:
+    """Whether the authority has something to judge or to say."""
+    return bool(fresh_filings(session, 1)[0] or waiting_filings(session, now, 1) or to_say(session, now, 1))
+
+
+def waiting_filings(session: Session, now: dt.datetime, limit: int) -> list[JudgedRow]:
+    """Return filings that wait and are due to be judged again."""
+    chosen = select(JudgedRow).where(JudgedRow.outcome == "waiting", col(JudgedRow.retry_at) <= now)
+    return list(session.exec(chosen.order_by(col(JudgedRow.retry_at)).limit(limit)))
+
+
+def say(
+    session: Session, parcel: bytes, kind: int, about: str, cause: str, not_before: dt.datetime,
+    names: bytes | None = None,
+) -> None:  # fmt: skip
+    """Decide to write an entry, once for each thing it is about."""
+    known = select(SayingRow).where(SayingRow.parcel == parcel, SayingRow.kind == kind, SayingRow.about == about)
+    if session.exec(known).first() is None:
+        session.add(
+            SayingRow(parcel=parcel, kind=kind, about=about, cause=cause, salt=os.urandom(32), not_before=not_before,
+                      names=names)
+        )  # fmt: skip
+
+
+def to_say(session: Session, now: dt.datetime, limit: int) -> list[SayingRow]:
+    """Return what waits for the next cut."""
+    chosen = select(SayingRow).where(col(SayingRow.batch).is_(None), col(SayingRow.not_before) <= now)
+    return list(session.exec(chosen.order_by(col(SayingRow.number)).limit(limit)))
+
+
+def delayed(session: Session, now: dt.datetime, limit: int) -> list[SayingRow]:
+    """Return what waits for a later moment: its parcel may have landed since."""
+    chosen = select(SayingRow).where(col(SayingRow.batch).is_(None), col(SayingRow.not_before) > now)
+    return list(session.exec(chosen.order_by(col(SayingRow.not_before)).limit(limit)))
+
+
+def unsaid(session: Session) -> int:
+    """Take back the sayings whose batch died, so that they are written again; return how many."""
+    dead = select(SubmissionRow.hash).where(col(SubmissionRow.state).in_(("refused", "expired")))
+    rows = list(session.exec(select(SayingRow).where(col(SayingRow.batch).in_(dead))))
+    for row in rows:
+        row.batch = None
+        session.add(row)
+    return len(rows)
+
+
+def master_arrived(session: Session, handle: int) -> bool:
+    """Whether the flight or voyage of a handle has arrived; a parcel without one counts as arrived."""
+    if handle == 0:
+        return True
+    row = session.exec(select(MasterRow).where(MasterRow.handle == handle)).first()
+    return row is None or bool(int.from_bytes(row.word, "big") & (1 << 22))
+
+
+def note_use(
+    session: Session, seals: Seals, person: bytes, parcel: bytes, shown: Mapping[str, Any], at: dt.datetime, *,
+    receiver_differs: bool,
+) -> UseRow:  # fmt: skip
+    """Note that a parcel uses a person's number, once; a correction changes what is shown."""
+    row = session.exec(select(UseRow).where(UseRow.parcel == parcel, UseRow.person == person)).one_or_none()
+    if row is None:
+        link = secrets.token_urlsafe(24)
+        row = UseRow(
+            id="use_" + secrets.token_hex(12), person=person, parcel=parcel, sealed=b"", declared_at=at,
+            link=link_hash(link),
+        )  # fmt: skip
+        shown = dict(shown) | {"link": link}
+    else:
+        shown = dict(shown) | {"link": seals.open(row.sealed, row.id.encode())["link"]}
+    row.sealed = seals.seal(shown, row.id.encode())
+    row.receiver_differs = receiver_differs
+    session.add(row)
+    session.flush()
+    return row
+
+
+def link_hash(link: str) -> str:
+    """Return what is kept of a parcel's secret link."""
+    return hashlib.sha256(link.encode()).hexdigest()
+
+
+def of_person(
+    session: Session, person: bytes, *, before: tuple[dt.datetime, str] | None = None, limit: int = 20
+) -> list[tuple[UseRow, ParcelRow | None]]:
+    """Return the uses of a person's numbers with their parcels, newest first."""
+    chosen = select(UseRow, ParcelRow).join(ParcelRow, col(ParcelRow.id) == col(UseRow.parcel), isouter=True)
+    chosen = chosen.where(UseRow.person == person)
+    if before:
+        chosen = chosen.where(tuple_(col(UseRow.declared_at), col(UseRow.id)) < tuple_(*before))
+    newest = chosen.order_by(col(UseRow.declared_at).desc(), col(UseRow.id).desc()).limit(limit)
+    rows: Iterable[Any] = session.exec(newest)
+    return [(use, parcel) for use, parcel in rows]
+
+
+def under_way(session: Session, person: bytes, limit: int = 500) -> list[tuple[UseRow, ParcelRow | None]]:
+    """Return the uses whose parcels are not decided yet."""
+    found = of_person(session, person, limit=limit)
+    return [(use, parcel) for use, parcel in found if parcel is None or parcel.clearance in UNDER_WAY]
+
+
+def one(session: Session, person: bytes, identifier: str) -> tuple[UseRow, ParcelRow | None] | None:
+    """Return one use of a person's numbers, or None."""
+    use = session.exec(select(UseRow).where(UseRow.id == identifier, UseRow.person == person)).one_or_none()
+    if use is None:
+        return None
+    return use, session.get(ParcelRow, use.parcel)
+
+
+def by_link(session: Session, link: str) -> ParcelRow | None:
+    """Return the parcel that a secret link shows."""
+    use = session.exec(select(UseRow).where(UseRow.link == link_hash(link))).one_or_none()
+    return session.get(ParcelRow, use.parcel) if use else None
+
+
+def cause_of(session: Session, parcel: bytes) -> list[str]:
+    """Return why the authority stopped a parcel, oldest first: for its owner and for customs only."""
+    chosen = select(SayingRow).where(SayingRow.parcel == parcel).order_by(col(SayingRow.number))
+    return [row.cause for row in session.exec(chosen) if row.cause != "checked"]
+
+
+def consent_missing(session: Session, parcel: bytes) -> bool:
+    """Whether a filing of the parcel waits for its holder's consent."""
+    chosen = select(JudgedRow).where(JudgedRow.parcel == parcel, JudgedRow.outcome == "waiting")
+    return any(row.cause == "consent_missing" for row in session.exec(chosen))
+
+
+def answer_of(session: Session, identifier: str, person: bytes) -> AnswerRow | None:
+    """Return an answer a person gave."""
+    return session.exec(select(AnswerRow).where(AnswerRow.id == identifier, AnswerRow.person == person)).one_or_none()
