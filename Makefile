@@ -7,7 +7,7 @@ ANVIL := tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11 --only-binary :all: pyproject.toml
 
-.PHONY: help setup run test test-fast check bench contracts docs lock anvil clean
+.PHONY: help setup run test test-fast check bench contracts docs lock anvil browser clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -53,6 +53,9 @@ docs: setup ## write the documents that are made from tables
 lock: ## write requirements/*.txt anew (needs uv)
 	$(LOCK) --output-file requirements/runtime.txt
 	$(LOCK) --group dev --output-file requirements/dev.txt
+
+browser: ## install the browser that the pages are tested with (needs Debian, as root)
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk; } >/dev/null
 
 anvil: ## install the second EVM that the audit compares with (needs npm)
 	@test -x $(ANVIL) || npm ci --prefix tools/anvil --no-audit --no-fund --ignore-scripts

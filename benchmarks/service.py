@@ -78,7 +78,7 @@ def running(home: Path, database: str = "") -> Iterator[Service]:
         wait_ready(node, processes["sealer"], home / "sealer")
         os.environ["CLEARANCE_FOLLOW_TOKEN"] = token
         keep("follower", start(home / "follower", ports[1], "--follow", node.url, "--driver", "fast"))
-        keep("gateway", start_gateway(home / "gateway", ports[2], node.url, token, database))
+        keep("gateway", start_gateway(home / "gateway", ports[2], node.url, token, database=database))
         url = f"http://127.0.0.1:{ports[2]}"
         wait_gateway(url, processes["gateway"], home / "gateway")
         let_yards(node, keyring, genesis)

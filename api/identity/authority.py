@@ -53,10 +53,14 @@ class IdentityAuthority:
 
     def __init__(
         self, gateway: Gateway, seals: Seals, signer: LocalSigner, org: int, opener: X25519PrivateKey, *,
-        dice: random.Random | None = None,
+        dice: random.Random | None = None, pause: dt.timedelta = CUT,
     ) -> None:  # fmt: skip
-        """Take the gateway it works in, the keys of its tables, and its own keys; `dice` shuffles and spreads."""
+        """Take the gateway it works in, the keys of its tables, and its own keys.
+
+        `dice` shuffles and spreads, `pause` is the time between two cuts.
+        """
         self._gateway, self._seals, self._signer, self._org, self._opener = gateway, seals, signer, org, opener
+        self._pause = pause
         self._dice = dice or secrets.SystemRandom()
         self._holder, self._fence = secrets.token_hex(8), 0
         self._next_cut = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -160,7 +164,7 @@ class IdentityAuthority:
             waits = uses.to_say(session, now, 1) or uses.delayed(session, now, 1)
         if not waits:
             return 0
-        self._next_cut = self._gateway.now() + CUT
+        self._next_cut = self._gateway.now() + self._pause
         nexts = {
             lane: self._gateway.node.state().next_seq(self._signer.address, lane) for lane in (STOP_LANE, MAIN_LANE)
         }

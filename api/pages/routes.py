@@ -117,20 +117,25 @@ def one(name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder:
 
 
 @router.post("/uses/{name}/answer")
-def answer(name: str, request: Request, desk: TheDesk, holder: Poster, answer: Text, signature: Text = "") -> Response:
+def answer(
+    name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder: Poster, answer: Text, signature: Text = ""
+) -> Response:
     """Take an answer and show its receipt."""
     row = desk.answers.about_use(holder, name[:60], answer, read_hex(signature))
-    return answered(request, holder, row)
+    with gateway.database.read() as session:
+        found = uses.one(session, holder.person, name[:60])
+    released = found is not None and status_of(found[1]) == "released"
+    return answered(request, holder, row, released=released)
 
 
-def answered(request: Request, holder: Holder, row: AnswerRow) -> Response:
+def answered(request: Request, holder: Holder, row: AnswerRow, *, released: bool = False) -> Response:
     """Show a receipt."""
     receipt = json.loads(row.receipt)
     states = {"frozen": "frozen", "thawed": "thawed", "consent_first": "consent_first", "no_consent_first": "active"}
     return page(
         request, "answered.html", answer="" if row.what in states else row.what, number_state=states.get(row.what, ""),
         receipt=receipt, receipt_text=json.dumps(receipt, indent=1, ensure_ascii=False),
-        receipt_link=f"/receipts/{row.id}", csrf=holder.csrf,
+        receipt_link=f"/receipts/{row.id}", csrf=holder.csrf, released=released,
     )  # fmt: skip
 
 

@@ -68,6 +68,10 @@ TEXTS: Final[dict[str, Sentence]] = {
         "이 물건은 자동으로 통관되지 않습니다. 세관이 확인하고, 통관한다면 그 이유를 알려 드립니다.",
         "The parcel will not clear by itself. Customs looks into it, and if it clears it you are told the ground.",
     ),
+    "answer.denied.released": Sentence(
+        "이 물건은 이미 반출되었습니다. 세관이 신고를 조사합니다.",
+        "The parcel has left the yard already. Customs looks into who declared it.",
+    ),
     "answer.unsigned": Sentence(
         "기기 서명 없이 인증번호로 받은 답입니다.", "Taken on your one-time code, without a signature of your device."
     ),

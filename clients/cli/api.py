@@ -52,6 +52,7 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int) -> Any:
     Raises:
         LedgerError: the chain is no demo, or made from another seed.
     """
+    import datetime as dt
     import random
 
     from api.identity.answers import Answers
@@ -73,8 +74,9 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int) -> Any:
         for number, told in Dealer(parcels, seed).deal().register.items():
             people.register(session, seals, number, told["name"], told["phone"])
     authority = IdentityAuthority(
-        made, seals, signer, HANDLES["identity"], keyring.opener("identity"), dice=random.Random(seed)
-    )
+        made, seals, signer, HANDLES["identity"], keyring.opener("identity"), dice=random.Random(seed),
+        pause=dt.timedelta(milliseconds=20),
+    )  # fmt: skip
     orgs = {org.handle: org for org in made.genesis.orgs}
     return Desk(seals, authority, SignIn(made, seals, LogSender()), Answers(made, authority, signer), orgs)
 

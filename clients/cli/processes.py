@@ -51,10 +51,12 @@ def wait_ready(node: Any, process: subprocess.Popen[bytes], home: Path, seconds:
     raise LedgerError(f"The node of {home} does not answer.", hint=f"See {home / 'log'}.")
 
 
-def start_gateway(home: Path, port: int, node: str, token: str, database: str = "") -> subprocess.Popen[bytes]:
+def start_gateway(
+    home: Path, port: int, node: str, token: str, *options: str, database: str = ""
+) -> subprocess.Popen[bytes]:
     """Start a gateway process on a port; its token travels in the environment, where no process list shows it."""
     home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "clients.cli", "api", "run", "--home", str(home), "--port", str(port)]
+    command = [sys.executable, "-m", "clients.cli", "api", "run", "--home", str(home), "--port", str(port), *options]
     environment = os.environ | {"CLEARANCE_NODE": node, "CLEARANCE_TOKEN": token, "CLEARANCE_DATABASE": database}
     with (home / "log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env=environment)

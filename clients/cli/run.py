@@ -18,6 +18,11 @@ from clients.cli.console import FINDING, errors, out, progress
 from clients.cli.demo import show
 from ledger.domain.errors import LedgerError
 
+DEMO_PEOPLE = tuple(
+    {"pccc": f"P99{number:010}", "phone": f"0100000{number:04}"} for number in (1, 2, 3)
+)  # fmt: skip
+"""Made-up holders of numbers, as the sample day's register has them."""
+
 
 def lay_out(home: Path, seed: int) -> tuple[Any, Any]:
     """Make the folders of a demo sealer and follower; return keyring and genesis."""
@@ -63,7 +68,8 @@ def run(
             nodes["follower"] = RemoteNode(f"http://127.0.0.1:{ports[1]}", Home(home / "follower").token())
             wait_ready(nodes["follower"], processes[1], home / "follower")
             gateway = f"http://127.0.0.1:{ports[2]}"
-            processes.append(start_gateway(home / "gateway", ports[2], url, token))
+            demo = "--demo-seed", str(seed), "--demo-parcels", str(parcels)
+            processes.append(start_gateway(home / "gateway", ports[2], url, token, *demo))
             wait_gateway(gateway, processes[2], home / "gateway")
             summary = replay(home, keyring, genesis, nodes, gateway, parcels, seed)
             show(summary)
@@ -71,7 +77,7 @@ def run(
             if summary["audit"] != "ok":
                 raise typer.Exit(FINDING)
             if not once:
-                watch(processes)
+                watch(processes, home / "gateway" / "log")
         finally:
             for node in nodes.values():
                 node.close()
@@ -96,7 +102,7 @@ def replay(
     sealer, follower = nodes["sealer"], nodes["follower"]
     plan = Dealer(parcels, seed).deal()
     through = GatewayReplay(gateway, sealer, keyring, genesis.domain, ReceiptFolder(home / "receipts"))
-    day = Day(plan, keyring, genesis, through, through.payloads)
+    day = Day(plan, keyring, genesis, through, through.payloads, with_authority=False)
     began = time.perf_counter()
     try:
         with progress("sample day") as bar:
@@ -132,6 +138,11 @@ def replay(
 def tell(home: Path, nodes: dict[str, Any], gateway: str) -> None:
     """Print where everything is."""
     out.print(f"{'gateway':9} {gateway}", highlight=False)
+    out.print(
+        f"buyers    {gateway}/  sign in as any of these; the code is shown here:", highlight=False, soft_wrap=True
+    )
+    for person in DEMO_PEOPLE:
+        out.print(f"          {person['pccc']}  {person['phone']}", highlight=False)
     for name, node in nodes.items():
         status = node.status()
         out.print(f"{name:9} {node.url}  height {status['height']}, final {status['final']}", highlight=False)
@@ -145,10 +156,14 @@ def tell(home: Path, nodes: dict[str, Any], gateway: str) -> None:
     )
 
 
-def watch(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Serve until Ctrl-C, or until a node ends."""
+def watch(processes: list[subprocess.Popen[bytes]], log: Path) -> None:
+    """Serve until Ctrl-C, or until a process ends; one-time codes, which a demo sends nobody, are shown."""
     out.print("serving until Ctrl-C", highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.2)
-        raise LedgerError("A node ended.", hint="See the logs.")
+        with log.open() as lines:
+            while all(process.poll() is None for process in processes):
+                for line in lines:
+                    if "DEMO:" in line:
+                        out.print(json.loads(line)["event"], highlight=False)
+                time.sleep(0.2)
+        raise LedgerError("A process ended.", hint="See the logs.")

@@ -99,6 +99,7 @@ class GatewayReplay:
         self._sealer, self._domain, self._receipts = sealer, domain, receipts
         self._sessions = {name: Session(url, keyring.signer(name), domain) for name, _, _ in ROSTER}
         self._by_key = {keyring.signer(name).address: session for name, session in self._sessions.items()}
+        self._public = httpx.Client(base_url=url, trust_env=False, timeout=60)
         self._waiting: list[tuple[Session, str, Batch]] = []
         self._seen = int(sealer.status()["height"])
         self.word, self.filing, self.included = sealer.word, sealer.filing, sealer.included
@@ -109,6 +110,7 @@ class GatewayReplay:
 
     def close(self) -> None:
         """Sign nobody out, close every connection."""
+        self._public.close()
         for session in self._sessions.values():
             session.close()
 
@@ -134,6 +136,7 @@ class GatewayReplay:
         for session, name, batch in self._waiting:
             self._wait_visible(session, name, batch, end)
         self._waiting.clear()
+        self._wait_judged(end)
         self._rest()
         for batch in self._sealer.included(self._seen + 1):
             self._seen = max(self._seen, batch.height)
@@ -150,6 +153,15 @@ class GatewayReplay:
                 raise LedgerError(f"{name}: {found['error']['code']}.", hint="See the gateway's log.")
             time.sleep(POLL)
         raise LedgerError(f"{name} does not become visible.", hint="See the logs of gateway and nodes.")
+
+    def _wait_judged(self, end: float) -> None:
+        """Wait until the gateway's own authority has acted on what is visible, and all of that is visible too."""
+        while time.monotonic() < end:
+            told = self._public.get("/readyz").json()
+            if not told.get("judging") and not told.get("waiting") and not told.get("lag"):
+                return
+            time.sleep(POLL)
+        raise LedgerError("The gateway does not come to rest.", hint="See its log.")
 
     def _rest(self) -> None:
         while self._sealer.status()["queued"]:

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlmodel import Session as Session  # for those who may not import SQLModel themselves
-from sqlmodel import create_engine
+from sqlmodel import Session, create_engine
 
 from ledger.domain.errors import LedgerError
+
+__all__ = ["Database", "DatabaseUnavailable", "Session"]
 
 BUSY_MILLISECONDS: Final = 15_000
 POOL: Final = 48
