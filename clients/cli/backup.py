@@ -21,10 +21,14 @@ from ledger.domain.errors import LedgerError
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "gateway.db"
+NEEDS: Final = "needs.json"
+"""File in a restored folder: what must be put back from elsewhere before the service starts."""
 ARCHIVES: Final = (".tar", ".tar.gz", ".tgz")
 BLOCK: Final = 1 << 20
 LEFT_OUT: Final = ("log", "token", "passphrase", "restored")
 """Names that no backup holds: a restored service gets fresh tokens, passphrases are kept apart from keystores."""
+MADE_ANEW: Final = "cursor.key"
+"""A gateway's key whose loss costs nothing but the lists that clients page through just now."""
 
 Database = Annotated[
     str, typer.Option(envvar="CLEARANCE_DATABASE", help="SQLAlchemy address; else SQLite in the folder.")
@@ -60,7 +64,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     try:
         found: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        if found["format"] != FORMAT or not {"chain", "database", "files"} <= found.keys():
+        if found["format"] != FORMAT or not {"apart", "chain", "database", "files"} <= found.keys():
             raise BackupFault(f"The backup is of format {found['format']}.", hint="Use the version that made it.")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BackupFault(f"{folder} is no backup.", hint=f"Give the folder or archive with {MANIFEST}.") from error
@@ -155,6 +159,7 @@ def gather(home: Path, folder: Path, address: str, *, with_keys: bool, bar: Prog
     the read model, and every payload that a block of the copy names is in the copy.
     """
     from clients.cli.api import open_database
+    from clients.cli.up import DEMO
     from ledger.genesis import load
     from ledger.store.backup import save
     from node.backup import check_store, copy_store
@@ -163,6 +168,8 @@ def gather(home: Path, folder: Path, address: str, *, with_keys: bool, bar: Prog
     sealer = Home(home / "sealer")
     genesis = load(sealer.genesis_file)
     shutil.copyfile(sealer.genesis_file, folder / "genesis.json")
+    if (home / DEMO).exists():
+        shutil.copyfile(home / DEMO, folder / DEMO)
     if not address and not (home / "gateway" / DATABASE).exists():
         raise BackupFault(f"There is no {home / 'gateway' / DATABASE}.", hint="Give --database, or start it once.")
     database = open_database(home / "gateway", address)
@@ -173,15 +180,17 @@ def gather(home: Path, folder: Path, address: str, *, with_keys: bool, bar: Prog
     copy_store(sealer.store, folder / "chain")
     chain = check_store(folder / "chain", genesis, bar)
     check_together(folder, place)
-    copy_gateway(home / "gateway", folder / "gateway", with_keys=with_keys)
-    if with_keys:
-        for name in ("sealer", "follower"):
-            if (home / name / "keys").is_dir():
-                shutil.copytree(home / name / "keys", folder / "keys" / name)
+    copy_gateway(home / "gateway", folder / "gateway")
+    keystores = [path for name in ("sealer", "follower") for path in sorted((home / name / "keys").glob("*.json"))]
+    for path in keystores if with_keys else ():
+        target = folder / "keys" / path.parent.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    apart = [path for path in sorted((home / "gateway").glob("*.key")) if path.name != MADE_ANEW]
     return {
         "chain": chain,
         "database": {"revision": place.revision, "height": place.height},
-        "keys": with_keys,
+        "apart": [str(path.relative_to(home)) for path in [*([] if with_keys else keystores), *apart]],
         "follower": (home / "follower" / "genesis.json").exists(),
     }
 
@@ -204,13 +213,16 @@ def check_together(folder: Path, place: Any) -> None:
         )
 
 
-def copy_gateway(source: Path, target: Path, *, with_keys: bool) -> None:
-    """Copy the gateway's files: payloads and whatever else it keeps beside its database."""
+def copy_gateway(source: Path, target: Path) -> None:
+    """Copy the gateway's files: payloads and whatever else it keeps beside its database.
+
+    Never its keys: they open what the database and the payloads say of people, and stay outside for that reason.
+    """
 
     def left_out(folder: str, names: list[str]) -> set[str]:
         plain = {n for n in names if n.startswith(DATABASE) or n in LEFT_OUT or n.endswith(".log")}
         drafts = {n for n in names if Path(folder, n).suffix[1:].isdigit()}  # payloads that are just being written
-        return plain | drafts | (set() if with_keys else {n for n in names if n.endswith(".key")})
+        return plain | drafts | {n for n in names if n.endswith(".key")}
 
     shutil.copytree(source, target, ignore=left_out)
 
@@ -234,7 +246,7 @@ def backup(
 ) -> None:
     """Copy a service, running or not: chain, database, payloads, genesis; then check the copy.
 
-    Passphrases and access tokens are never in it.
+    Passphrases, access tokens and the gateway's own keys are never in it.
     """
     with errors():
         if not (home / "sealer" / "genesis.json").exists():
@@ -276,12 +288,12 @@ def say_backup(to: Path, manifest: dict[str, Any], digest: str, *, as_json: bool
     size = sum(each["bytes"] for each in files.values())
     if as_json:
         told = {"to": str(to), "manifest": digest, "files": len(files), "bytes": size}
-        say_json(told | {"chain": chain, "database": manifest["database"], "keys": manifest["keys"]})
+        say_json(told | {"chain": chain, "database": manifest["database"], "apart": manifest["apart"]})
         return
     out.print(f"{to}: {len(files)} files, {size / 1e6:.1f} MB, checked", highlight=False, soft_wrap=True)
     out.print(f"block {chain['height']} {chain['block_hash']}", highlight=False, soft_wrap=True)
     place = manifest["database"]
     out.print(f"database at revision {place['revision']}, block {place['height']}", highlight=False)
     out.print(f"manifest sha256 {digest}", highlight=False, soft_wrap=True)
-    if not manifest["keys"]:
-        out.print("the keystores are not in it: keep copies of */keys elsewhere, or use --with-keys", highlight=False)
+    if manifest["apart"]:
+        out.print(f"not in it, keep copies elsewhere: {', '.join(manifest['apart'])}", highlight=False, soft_wrap=True)

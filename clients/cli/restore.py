@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import typer
 
 from clients.cli.backup import (
     DATABASE,
+    NEEDS,
     BackupFault,
     Database,
     Json,
@@ -23,6 +25,7 @@ from clients.cli.backup import (
     unpacked,
 )
 from clients.cli.console import errors, out, progress, say_json
+from clients.cli.up import DEMO
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,13 @@ def lay_out(source: Path, manifest: dict[str, Any], folder: Path, peers: Peers) 
         for key in sorted((source / "keys" / name).glob("*.json")):
             shutil.copyfile(key, made.keystore(key.stem))
             made.keystore(key.stem).chmod(0o600)
+    if (source / DEMO).exists():
+        shutil.copyfile(source / DEMO, folder / DEMO)
     shutil.copytree(source / "chain", Home(folder / "sealer").store)
     shutil.copytree(source / "gateway", folder / "gateway")
-    for key in (folder / "gateway").glob("*.key"):
-        key.chmod(0o600)
+    needed = [name for name in manifest["apart"] if name.partition("/")[0] in (*roles, "gateway")]
+    if needed:
+        (folder / NEEDS).write_text(json.dumps(needed, indent=1) + "\n")
 
 
 def put_database(source: Path, folder: Path, address: str) -> None:
@@ -158,9 +164,10 @@ def say_restore(home: Path, manifest: dict[str, Any], height: int, peers: Peers,
     if as_json:
         say_json({"home": str(home), "height": height, "backup_height": before, "follower_heard": heard})
         return
-    out.print(f"{home}: block {height}, {before} of them from the backup of {manifest['made_at']}", highlight=False)
-    if not manifest["keys"]:
-        out.print(f"the backup holds no keystores: put them into {home}/sealer/keys", highlight=False, soft_wrap=True)
+    out.print(f"{home}: block {height}; the backup of {manifest['made_at']} ended at block {before}", highlight=False)
+    if (home / NEEDS).exists():
+        needed = ", ".join(json.loads((home / NEEDS).read_text()))
+        out.print(f"put back into {home}: {needed}", highlight=False, soft_wrap=True)
     wait = not heard and not peers.none_left
     start = f"clearance up --home {home}" + (" --peer URL --peer-token TOKEN" if wait else "")
     out.print(f"next: {start}", highlight=False, soft_wrap=True)

@@ -25,6 +25,9 @@ PORTS: Final = {"sealer": 8545, "follower": 8546, "gateway": 8000}
 """Ports that are taken when they are free and none is given."""
 DEMO_DAYS: Final = 84
 ASK_SECONDS: Final = 2.0
+DEMO: Final = "demo.json"
+"""File with the seed of a demo's keys: with it the gateway runs the identity authority too."""
+DRAFT: Final = ".demo"
 LOOK: Final = 0.1
 SHOW: Final = 1.0
 HEAL: Final = 5.0
@@ -39,20 +42,31 @@ class NoHome(LedgerError):
 
 
 def lay_out_demo(home: Path, seed: int) -> None:
-    """Make the folders of a demo sealer and follower whose chain begins now; keys come from the seed."""
+    """Make the folders of a demo sealer and follower whose chain begins now; keys come from the seed.
+
+    The sealer's folder comes last: what a kill left half made is made anew.
+    """
     import os
+    import shutil
 
     from clients.sample.members import Keyring, sample_genesis
     from node.home import FOLLOWER_KEYS, SEALER_KEYS, Home
 
     keyring = Keyring(seed)
     genesis = sample_genesis(keyring, int(time.time()), DEMO_DAYS)
-    for name, keys in (("follower", FOLLOWER_KEYS), ("sealer", SEALER_KEYS)):  # the sealer's last: it says "complete"
-        folder = Home(home / name)
-        if not folder.token_file.exists():
-            word = os.urandom(16).hex()
-            folder.make(genesis, {key: keyring.signer(key) for key in keys}, word)
-            folder.write_secret(folder.passphrase_file, word)
+    draft = home / DRAFT
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    (draft / DEMO).write_text(json.dumps({"seed": seed}) + "\n")
+    for name, keys in (("follower", FOLLOWER_KEYS), ("sealer", SEALER_KEYS)):
+        folder = Home(draft / name)
+        word = os.urandom(16).hex()
+        folder.make(genesis, {key: keyring.signer(key) for key in keys}, word)
+        folder.write_secret(folder.passphrase_file, word)
+    shutil.rmtree(home / "follower", ignore_errors=True)
+    for name in (DEMO, "follower", "sealer"):
+        (draft / name).replace(home / name)
+    draft.rmdir()
 
 
 def check_home(home: Path, *, demo: bool, seed: int) -> None:
@@ -70,11 +84,30 @@ def check_home(home: Path, *, demo: bool, seed: int) -> None:
                 f"There is no sealer in {home}.",
                 hint="Make one with `clearance node init --role sealer --home DIR/sealer`, or try --demo.",
             )
-        if home.exists() and any(each.name != "up.lock" for each in home.iterdir()):
+        others = {each.name for each in home.iterdir()} - {"up.lock", DRAFT, DEMO, "follower"}
+        if others or (home / "follower" / "chain").exists():
             raise NoHome(f"{home} holds something else.", hint="Give --demo an empty or new folder.")
         lay_out_demo(home, seed)
     elif demo and not sealer.genesis().demo:
         raise NoHome(f"{home} holds a real chain.", hint="Start it without --demo.")
+
+
+def check_complete(home: Path) -> None:
+    """Check that what a backup did not hold was put back: a gateway would make a fresh key and read nothing with it.
+
+    Raises:
+        NoHome: something is still missing.
+    """
+    from clients.cli.backup import NEEDS
+
+    if not (home / NEEDS).exists():
+        return
+    missing = [name for name in json.loads((home / NEEDS).read_text()) if not (home / name).exists()]
+    if missing:
+        raise NoHome(
+            f"{home} was restored without {', '.join(missing)}.", hint="Put copies back; no backup holds them."
+        )
+    (home / NEEDS).unlink()
 
 
 def choose_ports(home: Path, host: str, given: dict[str, int | None]) -> dict[str, int]:
@@ -184,6 +217,13 @@ class Service:
         return f"block {told['height']}, final {told['final']}, queued {told['queued']}{trouble}"
 
 
+def demo_options(home: Path) -> list[str]:
+    """Return what the gateway of a demo is told besides."""
+    if not (home / DEMO).exists():
+        return []
+    return ["--demo-seed", str(json.loads((home / DEMO).read_text())["seed"])]
+
+
 def assemble(
     home: Path, host: str, given: dict[str, int | None], peers: list[str], peer_token: str, driver: str,
     database: str, word: str | None,
@@ -199,7 +239,7 @@ def assemble(
     arguments = {
         "sealer": ["node", "run", "--driver", driver, *(part for peer in peers for part in ("--peer", peer))],
         "follower": ["node", "run", "--driver", driver, "--follow", urls["sealer"]],
-        "gateway": ["api", "run"],
+        "gateway": ["api", "run", *demo_options(home)],
     }
     environments = {
         "sealer": {"CLEARANCE_FOLLOW_TOKEN": peer_token},
@@ -265,6 +305,7 @@ def up(
         with only_one(home):
             signals = Signals()
             check_home(home, demo=demo, seed=seed)
+            check_complete(home)
             stale = end_stale(home, tuple(reversed(NAMES)))
             if stale:
                 err.print(f"ended what was left running: {', '.join(stale)}", highlight=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +17,12 @@ import pytest
 from clients.cli.node import bind
 from clients.cli.processes import free_port
 from clients.cli.supervision import PidFile, started
+from clients.cli.up import NoHome, check_home, lay_out_demo
+from clients.sample.members import Keyring
 from ledger.chain.receipts import ReceiptFolder
+from ledger.genesis import load
+from node.home import FOLLOWER_KEYS, SEALER_KEYS, Home
+from node.remote import RemoteNode, Unreachable
 from tests.e2e.services import Shop, Up, eventually, once_on_chain
 from tests.e2e.test_sample_day import clearance
 
@@ -155,6 +161,48 @@ def test_a_missing_home_and_a_wrong_passphrase_are_one_line(up: Up, tmp_path: Pa
     assert "key.wrong-passphrase" in wrong.stderr
     assert wrong.stderr.count("\n") == 2
     assert not list(up.home.glob("*.pid"))
+
+
+def test_one_passphrase_opens_every_keystore_again_after_a_kill(up: Up, tmp_path: Path) -> None:
+    lay_out_demo(up.home, SEED)
+    for name, keys in (("sealer", SEALER_KEYS), ("follower", FOLLOWER_KEYS)):
+        home = Home(up.home / name)
+        home.passphrase_file.unlink()
+        for key in keys:
+            home.keystore(key).unlink()
+            Keyring(SEED).signer(key).save(home.keystore(key), "a passphrase for a test")
+    (tmp_path / "word").write_text("a passphrase for a test\n")
+    up.options += ("--passphrase-file", str(tmp_path / "word"))
+    up.start()
+    before = up.pid("sealer")
+    (tmp_path / "word").unlink()
+    up.kill("sealer")
+    sealer = up.node("sealer")
+    eventually(lambda: up.pid("sealer") not in (None, before), "the sealer is started again")
+    eventually(lambda: answers(sealer), "the sealer serves again")
+    sealer.close()
+    command = Path(f"/proc/{up.pid('sealer')}/cmdline")
+    environment = Path(f"/proc/{up.pid('sealer')}/environ")
+    if command.exists():
+        assert b"a passphrase" not in command.read_bytes() + environment.read_bytes()
+
+
+def test_a_demo_that_was_killed_while_it_was_laid_out_is_laid_out_again(tmp_path: Path) -> None:
+    lay_out_demo(tmp_path, SEED)
+    shutil.rmtree(tmp_path / "sealer")
+    check_home(tmp_path, demo=True, seed=SEED)
+    assert load(tmp_path / "sealer" / "genesis.json") == load(tmp_path / "follower" / "genesis.json")
+    shutil.rmtree(tmp_path / "sealer")
+    (tmp_path / "follower" / "chain").mkdir()
+    with pytest.raises(NoHome):
+        check_home(tmp_path, demo=True, seed=SEED)
+
+
+def answers(node: RemoteNode) -> bool:
+    try:
+        return bool(node.status())
+    except Unreachable:
+        return False
 
 
 def test_a_reused_pid_is_no_stale_process(tmp_path: Path) -> None:
