@@ -117,8 +117,10 @@ def sent_before(session: Session, moment: dt.datetime, limit: int) -> list[Submi
 
 
 def note_sent(session: Session, hashed: bytes, receipt: dict[str, Any], now: dt.datetime) -> None:
-    """Note that the sealer promised a batch; what is already known to stand in a block stays so."""
-    _change(session, hashed, ("accepted",), state="sent", receipt=json.dumps(receipt), changed_at=now)
+    """Note that the sealer promised a batch; a block may have been faster, and the receipt is kept all the same."""
+    statement = update(SubmissionRow).where(col(SubmissionRow.hash) == hashed)
+    session.connection().execute(statement.values(receipt=json.dumps(receipt)))
+    _change(session, hashed, ("accepted",), state="sent", changed_at=now)
 
 
 def note_lost(session: Session, hashed: bytes, now: dt.datetime) -> None:

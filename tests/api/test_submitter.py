@@ -153,6 +153,23 @@ def _killed(*_: object) -> None:
     raise Killed
 
 
+def test_a_block_that_is_faster_than_the_note_of_its_receipt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.accept()
+    plain = world.node.send_batch
+
+    def and_at_once(batch: Batch) -> dict[str, Any]:
+        receipt = plain(batch)
+        world.node.seal()
+        world.project()
+        return receipt
+
+    monkeypatch.setattr(world.node, "send_batch", and_at_once)
+    Submitter(world.gateway).step()
+    assert world.states() == ["visible"]
+    with world.gateway.database.read() as session:
+        assert session.exec(select(SubmissionRow)).one().receipt, "the promise is kept"
+
+
 def test_a_node_that_lost_its_queue_gets_it_again(world: World, tmp_path: Path) -> None:
     world.accept()
     hands = Submitter(world.gateway)
