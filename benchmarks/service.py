@@ -169,7 +169,7 @@ async def visible(writer: Writer, submission: str) -> None:
     for _ in range(10_000):
         if (await writer.http.get(f"/v1/submissions/{submission}")).json()["state"] == "visible":
             return
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     raise SystemExit(f"{submission} does not become visible")
 
 
@@ -203,18 +203,90 @@ async def throughput(service: Service, parcels: int, size: int) -> dict[str, Any
     }
 
 
+CARRY_INS: Final = 20
+TRACE_BATCH: Final = 10
+RATE: Final = 130
+"""Entries a second of the open loop: Korea's mean in season."""
+
+
+async def latency(service: Service, seconds: int) -> dict[str, Any]:
+    """Send 130 entries a second whatever comes back; time each carry-in from its 202 to the row that says cleared.
+
+    The row becomes visible in the transaction that makes its submission visible, which is what is polled.
+    """
+    parcels = CARRY_INS * seconds
+    seqs: dict[tuple[str, int], int] = {}
+    prepared = {stage.name: stage for stage in stages(parcels, service.keyring)}
+    writers: dict[str, Writer] = {}
+    for name in sorted({name for stage in prepared.values() for name in stage.entries}):
+        writers[name] = await sign_in(service, name)
+    for name in ("order", "filed", "identity", "screening"):
+        bodies = signed(service, prepared[name], 100, seqs)
+        last = await asyncio.gather(*(post_all(writers[who], each, []) for who, each in bodies.items()))
+        await asyncio.gather(*(visible(writers[who], each) for who, each in zip(bodies, last, strict=True)))
+    carried = signed(service, prepared["carried"], 1, seqs)
+    traces = signed(service, prepared["trace"], TRACE_BATCH, seqs)
+    took: list[float] = []
+    began = time.perf_counter()
+    share = {name: CARRY_INS * len(each) / parcels for name, each in carried.items()}
+    beats = {name: (RATE - CARRY_INS) / TRACE_BATCH / len(traces) for name in traces}
+    await asyncio.gather(
+        *(paced(writers[name], bodies, share[name], took) for name, bodies in carried.items()),
+        *(
+            paced(writers[name], bodies[: int(beats[name] * seconds)], beats[name], None)
+            for name, bodies in traces.items()
+        ),
+    )
+    spent = time.perf_counter() - began
+    for writer in writers.values():
+        await writer.http.aclose()
+    took.sort()
+    return {
+        "rate": RATE,
+        "seconds": round(spent, 1),
+        "carry_ins": len(took),
+        "cleared_p50_ms": round(took[len(took) // 2] * 1_000),
+        "cleared_p99_ms": round(took[int(len(took) * 0.99)] * 1_000),
+        "cleared_worst_ms": round(took[-1] * 1_000),
+    }
+
+
+async def paced(writer: Writer, bodies: list[bytes], rate: float, took: list[float] | None) -> None:
+    """Post at a rate, on time whatever came before; with `took`, time each from its 202 until it is visible."""
+    start, watched = time.perf_counter(), []
+    for number, body in enumerate(bodies):
+        await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
+        name = await post_all(writer, [body], [])
+        if took is not None:
+            watched.append(asyncio.create_task(timed(writer, name, took)))
+    await asyncio.gather(*watched)
+
+
+async def timed(writer: Writer, submission: str, took: list[float]) -> None:
+    """Note how long a submission takes to become visible."""
+    began = time.perf_counter()
+    await visible(writer, submission)
+    took.append(time.perf_counter() - began)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parcels", type=int, default=1_000)
     parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--seconds", type=int, default=20, help="Length of the open loop.")
     parser.add_argument("--database", default="", help="SQLAlchemy address; else SQLite.")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="clearance-bench-") as folder,
-        running(Path(folder), options.database) as it,
-    ):
-        print(json.dumps(asyncio.run(throughput(it, options.parcels, options.size)), indent=1))
+    measurements = (
+        lambda it: throughput(it, options.parcels, options.size),
+        lambda it: latency(it, options.seconds),
+    )
+    for measure in measurements:
+        with (
+            tempfile.TemporaryDirectory(prefix="clearance-bench-") as home,
+            running(Path(home), options.database) as it,
+        ):
+            print(json.dumps(asyncio.run(measure(it)), indent=1))
 
 
 if __name__ == "__main__":
