@@ -161,7 +161,7 @@ class IdentityAuthority:
             return 0
         now = self._gateway.chain_now()
         with self._gateway.database.read() as session:
-            waits = uses.to_say(session, now, 1) or uses.delayed(session, now, 1)
+            waits = uses.to_say(session, now, 1) or uses.delayed(session, now, 1) or uses.said_in_vain(session, 1)
         if not waits:
             return 0
         self._next_cut = self._gateway.now() + self._pause
@@ -188,7 +188,7 @@ class IdentityAuthority:
     def _put(self, session: Session, lane: int, on_chain: int, rows: list[SayingRow]) -> None:
         """Sign one batch and put it into the outbox, together with the note which decisions it carries."""
         domain, t = self._gateway.genesis.domain, self._gateway.chain_time()
-        seq = max(on_chain, submissions.next_seq(session, self._signer.address, lane))
+        seq = max(on_chain, submissions.next_living(session, self._signer.address, lane))
         entries = [
             Entry(
                 int.from_bytes(row.parcel, "big"), row.kind, t, cause_digest(row.cause, row.salt),

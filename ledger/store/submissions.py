@@ -90,6 +90,19 @@ def next_seq(session: Session, key: bytes, lane: int) -> int:
     return 0 if last is None else _seq(last) + 1
 
 
+def next_living(session: Session, key: bytes, lane: int) -> int:
+    """Return the number after the last batch of a lane that is not dead, 0 if there is none.
+
+    For a writer inside the gateway: what it read of the chain before its transaction may be older than what it wrote.
+    """
+    last = session.exec(
+        select(func.max(SubmissionRow.seq)).where(
+            SubmissionRow.key == key, SubmissionRow.lane == lane, col(SubmissionRow.state).not_in(DEAD)
+        )
+    ).one()
+    return 0 if last is None else _seq(last) + 1
+
+
 def _seq(value: Any) -> int:
     return int.from_bytes(value, "big") if isinstance(value, bytes) else int(value)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
+from ledger.store import submissions
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import MasterRow, ParcelRow
 from ledger.store.tables.identity import AnswerRow, AuthorityCursor, JudgedRow, SayingRow, UseRow
@@ -31,7 +32,8 @@ def fresh_filings(session: Session, limit: int) -> tuple[list[ParcelRow], Author
 
 def anything_to_do(session: Session, now: dt.datetime) -> bool:
     """Whether the authority has something to judge or to say."""
-    return bool(fresh_filings(session, 1)[0] or waiting_filings(session, now, 1) or to_say(session, now, 1))
+    waits = waiting_filings(session, now, 1) or to_say(session, now, 1) or said_in_vain(session, 1)
+    return bool(fresh_filings(session, 1)[0] or waits)
 
 
 def waiting_filings(session: Session, now: dt.datetime, limit: int) -> list[JudgedRow]:
@@ -65,10 +67,15 @@ def delayed(session: Session, now: dt.datetime, limit: int) -> list[SayingRow]:
     return list(session.exec(chosen.order_by(col(SayingRow.not_before)).limit(limit)))
 
 
+def said_in_vain(session: Session, limit: int) -> list[SayingRow]:
+    """Return sayings whose batch was refused or expired."""
+    dead = select(SubmissionRow.hash).where(col(SubmissionRow.state).in_(submissions.DEAD))
+    return list(session.exec(select(SayingRow).where(col(SayingRow.batch).in_(dead)).limit(limit)))
+
+
 def unsaid(session: Session) -> int:
     """Take back the sayings whose batch died, so that they are written again; return how many."""
-    dead = select(SubmissionRow.hash).where(col(SubmissionRow.state).in_(("refused", "expired")))
-    rows = list(session.exec(select(SayingRow).where(col(SayingRow.batch).in_(dead))))
+    rows = said_in_vain(session, 10_000)
     for row in rows:
         row.batch = None
         session.add(row)
