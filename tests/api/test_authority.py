@@ -1,4 +1,4 @@
-"""The identity authority without a web server: each filing judged once, each stop said once, whatever dies in between."""
+"""The identity authority without a web server: each filing judged once, each stop said once, whatever dies between."""
 
 from __future__ import annotations
 
