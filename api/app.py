@@ -20,7 +20,8 @@ from api.metrics import REGISTRY
 from api.middleware import Frame
 from api.pages import routes as pages
 from api.pages.rendering import FOLDER
-from api.routes import batches, buyer, parcels, payloads, service, sign_in
+from api.routes import batches, buyer, events, parcels, payloads, service, sign_in
+from api.streams import Streams
 
 DESCRIPTION: Final = """
 Couriers, sellers, warehouses and customs post **signed batches** and read their own parcels; buyers see every use of
@@ -45,9 +46,11 @@ def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None =
     )
     app.state.gateway = gateway
     app.state.limits = RateLimits()
+    app.state.streams = Streams()
     problems.install(app, pages.wants_page, pages.problem_page)
-    for module in (service, sign_in, batches, parcels, payloads):
+    for module in (service, sign_in, batches, parcels, payloads, events):
         app.include_router(module.router)
+    app.include_router(events.streaming)
     if desk:
         app.state.desk = desk
         app.include_router(buyer.router)

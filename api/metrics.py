@@ -14,3 +14,4 @@ LAG: Final = Gauge("clearance_projection_lag_blocks", "Final blocks that are not
 HEIGHT: Final = Gauge("clearance_projection_height", "Height of the read model.", registry=REGISTRY)
 WAITING: Final = Gauge("clearance_outbox_waiting", "Batches that wait to be included.", registry=REGISTRY)
 FAULTS: Final = Counter("clearance_loop_faults", "Failed rounds of background jobs.", ["job"], registry=REGISTRY)
+STREAMS: Final = Gauge("clearance_event_streams", "Open event streams.", registry=REGISTRY)

@@ -32,6 +32,7 @@ STATUS: Final = {
     "batch.not-a-member": 403,
     "batch.sequence": 409,
     "database.unavailable": 503,
+    "events.too-many-streams": 429,
     "identity.sign-in": 401,
     "idempotency.mismatch": 422,
     "idempotency.running": 409,

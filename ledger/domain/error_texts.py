@@ -43,6 +43,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "block.unknown": Sentence("그런 블록이 없습니다.", "There is no such block here."),
     "database.schema": Sentence("데이터베이스의 표가 이 판과 맞지 않습니다.", "The tables are of another version."),
     "database.unavailable": Sentence("데이터베이스가 응답하지 않습니다.", "The database does not answer."),
+    "events.too-many-streams": Sentence(
+        "동시에 열 수 있는 이벤트 흐름의 수를 넘었습니다.", "Too many event streams of this key are open."
+    ),
     "genesis.invalid": Sentence("제네시스 파일을 쓸 수 없습니다.", "The genesis file cannot be used."),
     "home.in-use": Sentence("그 폴더의 서비스가 이미 돌고 있습니다.", "A service runs on the folder already."),
     "home.missing": Sentence("폴더에 서비스가 없습니다.", "There is no service in the folder."),

@@ -70,6 +70,12 @@ def caller_of(session: Session, token: str, now: dt.datetime) -> Caller | None:
     return Caller(row.key, row.org, row.roles, row.office)
 
 
+def ends_at(session: Session, token: str, now: dt.datetime) -> dt.datetime | None:
+    """Return when a session is over, None if it is already."""
+    row = session.get(TokenRow, _hash(token))
+    return None if row is None or row.expires < now else row.expires
+
+
 def close_session(session: Session, token: str) -> None:
     """End a session."""
     row = session.get(TokenRow, _hash(token))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Mount, Route
@@ -58,6 +59,14 @@ def asks_who_calls(route: APIRoute) -> bool:
     return False
 
 
+def ask(http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
+    """Ask, and read the answer unless it is a stream, which never ends."""
+    with http.stream(method, path, **options) as answer:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            answer.read()
+        return answer
+
+
 def address(route: APIRoute) -> str:
     path = route.path
     for name, value in GIVEN.items():
@@ -82,7 +91,7 @@ def test_nobody_passes(service: World, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {"Authorization": ""}
     for route in routes(service):
         for method in sorted(route.methods):
-            answer = http.request(method, address(route), headers=headers)
+            answer = ask(http, method, address(route), headers=headers)
             if is_public(route):
                 assert answer.status_code != 401, route.path
             else:
@@ -98,11 +107,11 @@ def test_no_role_is_shown_what_is_not_its_own(service: World) -> None:
         for route in routes(service):
             if "GET" not in route.methods:
                 continue
-            answer = party.http.get(address(route))
+            answer = ask(party.http, "GET", address(route))
             if not is_public(route) and FOR_BUYERS.match(route.path):
                 assert answer.status_code == 401, (name, route.path, "a member's token opens nothing of a buyer")
                 continue
-            assert answer.status_code in {200, 404}, (name, route.path, answer.text)
+            assert answer.status_code in {200, 404}, (name, route.path)
             if route.path.startswith("/v1/customs/") and not roles & Role.CUSTOMS_OFFICER:
                 assert answer.status_code == 404, (name, route.path)
             if answer.status_code == 404:

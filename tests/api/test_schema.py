@@ -20,6 +20,8 @@ def test_no_answer_is_a_server_error(service: World) -> None:
     for operation in operations:
         if operation.method == "delete" and operation.path == "/v1/auth/tokens":
             continue  # it would sign the caller out of everything that follows
+        if operation.path == "/v1/events":
+            continue  # it never ends
 
         @given(case=operation.as_strategy())
         @settings(max_examples=60, deadline=None, derandomize=True, database=None,

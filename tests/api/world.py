@@ -49,6 +49,7 @@ class World:
     gateway: Any
     home: Path
     desk: Any
+    app: Any = None
     parties: dict[str, Party] = field(default_factory=dict)
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -171,8 +172,9 @@ def world(home: Path) -> Iterator[World]:
         stack.callback(database.close)
         migrate(database)
         made, loops, desk = stack.enter_context(gateway(home, first.url, TOKEN, database, (SEED, 60)))
-        url = stack.enter_context(served_app(create_app(made, loops, desk)))
-        service = World(url, genesis, first, second, clock, made, home, desk)
+        app = create_app(made, loops, desk)
+        url = stack.enter_context(served_app(app))
+        service = World(url, genesis, first, second, clock, made, home, desk, app)
         stack.callback(service.close)
         yield service
 
