@@ -28,7 +28,7 @@ STEADY: Final = 5.0
 """Seconds a process must have run for its next death to count as the first."""
 GRACE: Final = 8.0
 """Seconds a process has to stop before it is killed; what it acknowledged is on disk either way."""
-READY: Final = 90.0
+READY: Final = 120.0
 """Seconds until a process must answer."""
 LOG_BYTES: Final = 10 << 20
 """Size at which a log is put aside; one older log is kept."""

@@ -36,7 +36,7 @@ from node.home import Home
 from node.remote import RemoteNode
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120
+PATIENCE = 180
 """Seconds that two slow cores may need."""
 
 
@@ -118,7 +118,7 @@ class Up:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self._process
         self._process.send_signal(number)
-        status = self._process.wait(30)
+        status = self._process.wait(PATIENCE)
         self._close()
         return status
 
@@ -315,11 +315,15 @@ class Member:
     domain: LedgerDomain
 
     def send(self, batch: Batch) -> dict[str, Any]:
-        answer = Session.told(
-            self.session.call("POST", "/v1/batches", json=document(batch), headers={"Prefer": "wait=20"})
-        )
-        assert answer["state"] == "visible", answer
-        return answer
+        found = Session.told(self.session.call("POST", "/v1/batches", json=document(batch)))
+
+        def visible() -> bool:
+            found.update(Session.told(self.session.call("GET", f"/v1/submissions/{found['id']}")))
+            assert not found["error"], found
+            return bool(found["state"] == "visible")
+
+        eventually(visible, "a batch is visible")
+        return found
 
     def next_seq(self, key: bytes, lane: int) -> int:
         return int(Session.told(self.session.call("GET", f"/v1/lanes/{lane}"))["next_seq"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from node.clock import LogicalClock
 from node.evm.executor import Driver
 from node.follower import Follower
 from node.sealer import BatchRefused, Sealer
+from node.service import wait_until
 from node.statements import Receipt
 from node.store import MemoryStore, RocksStore, Space, StoreCorrupt, StoreFault, StoreMissing
 from tests.node.days import SEED, Copy, Day, sealer_keys
@@ -24,36 +26,44 @@ GENESIS = sample_genesis(Keyring(SEED), START, DAYS)
 
 
 def test_copies_made_while_a_node_writes_are_whole(tmp_path: Path) -> None:
-    """Every commit writes its number to three spaces; 100 kB each, so that tables are written and merged meanwhile."""
+    """Every commit writes its number to three spaces; 100 kB each, so that tables are written meanwhile."""
     store = RocksStore(tmp_path / "store")
     stop, number = threading.Event(), 0
 
     def write() -> None:
         nonlocal number
         while not stop.is_set():
-            number += 1
-            key, value = number.to_bytes(8, "big"), number.to_bytes(8, "big") * 12_800
+            key, value = (number + 1).to_bytes(8, "big"), (number + 1).to_bytes(8, "big") * 12_800
             store.commit({Space.NODE + key: value, Space.BLOCK + key: key, Space.META + b"height": key}, sync=False)
+            number += 1
+            stop.wait(0.005 if number < 400 else 0.05)  # 40 MB fill the first table; then on, but not the disk
 
     writer = threading.Thread(target=write)
     writer.start()
+    copies: list[tuple[int, int, int]] = []
     try:
-        for each in range(6):
-            copy_store(tmp_path / "store", tmp_path / f"copy{each}")
+        assert wait_until(lambda: number > 10, 30)
+        while len(copies) < 4:
+            before = number
+            copy_store(tmp_path / "store", tmp_path / "copy")
+            copies.append((before, whole(tmp_path / "copy"), number + 1))
+            shutil.rmtree(tmp_path / "copy")
     finally:
         stop.set()
         writer.join()
         store.close()
-    heights = []
-    for each in range(6):
-        copy = RocksStore(tmp_path / f"copy{each}", create=False)
-        heights.append(int.from_bytes(copy.get(Space.META + b"height") or b"", "big"))
-        for space in (Space.NODE, Space.BLOCK):
-            found = [int.from_bytes(value[:8], "big") for _, value in copy.scan(space)]
-            assert found == list(range(1, heights[-1] + 1))
-        copy.close()
-    assert heights == sorted(heights)
-    assert heights[-1] > heights[0], "nobody wrote meanwhile"
+    assert all(before <= height <= after for before, height, after in copies), copies
+    assert copies[-1][1] > copies[0][1], "nobody wrote meanwhile"
+
+
+def whole(path: Path) -> int:
+    """Check that a copy holds every number up to its height in every space; return the height."""
+    copy = RocksStore(path, create=False)
+    height = int.from_bytes(copy.get(Space.META + b"height") or b"", "big")
+    for space in (Space.NODE, Space.BLOCK):
+        assert [int.from_bytes(value[:8], "big") for _, value in copy.scan(space)] == list(range(1, height + 1))
+    copy.close()
+    return height
 
 
 def test_a_copy_says_where_it_ends_and_a_hole_or_a_foreign_chain_is_found(day: Day, tmp_path: Path) -> None:
