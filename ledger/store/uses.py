@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import tuple_
+from sqlalchemy import or_, tuple_
 from sqlmodel import Session, col, select
 
 from ledger.store import submissions
@@ -130,10 +130,14 @@ def of_person(
     return [(use, parcel) for use, parcel in rows]
 
 
-def under_way(session: Session, person: bytes, limit: int = 500) -> list[tuple[UseRow, ParcelRow | None]]:
-    """Return the uses whose parcels are not decided yet."""
-    found = of_person(session, person, limit=limit)
-    return [(use, parcel) for use, parcel in found if parcel is None or parcel.clearance in UNDER_WAY]
+def under_way(session: Session, person: bytes) -> list[tuple[UseRow, ParcelRow | None]]:
+    """Return all uses whose parcels are not decided yet: a freeze must meet every one of them."""
+    chosen = select(UseRow, ParcelRow).join(ParcelRow, col(ParcelRow.id) == col(UseRow.parcel), isouter=True)
+    open_ones = or_(col(ParcelRow.id).is_(None), col(ParcelRow.clearance).in_(UNDER_WAY))
+    rows: Iterable[Any] = session.exec(
+        chosen.where(UseRow.person == person, open_ones).order_by(col(UseRow.declared_at).desc(), col(UseRow.id).desc())
+    )
+    return [(use, parcel) for use, parcel in rows]
 
 
 def one(session: Session, person: bytes, identifier: str) -> tuple[UseRow, ParcelRow | None] | None:

@@ -28,6 +28,7 @@ from ledger.store import people
 from ledger.store.database import Database
 from ledger.store.projector import Projector
 from ledger.store.sealing import Seals
+from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.identity import JudgedRow, SayingRow, UseRow
 from tests.api.test_submitter import KEYRING, Killed, World
 
@@ -235,3 +236,24 @@ def test_the_chain_holds_a_commitment_to_the_cause_and_not_the_cause(desk: Desk)
         row = session.exec(select(SayingRow)).one()
     assert digests == [cause_digest(Cause.NOT_FOUND, row.salt)]
     assert all(cause_digest(cause, bytes(32)) not in digests for cause in Cause)
+
+
+def test_a_freeze_meets_what_lies_behind_many_decided_parcels(desk: Desk) -> None:
+    parcel = desk.file("H1")
+    desk.run()
+    with desk.gateway.database.write() as session:
+        open_use = session.exec(select(UseRow)).one()
+        for number in range(600):  # newer uses of parcels that are long decided
+            name = number.to_bytes(32, "big")
+            row = session.exec(select(ParcelRow)).first()
+            assert row is not None
+            session.add(ParcelRow(**(row.model_dump() | {"id": name, "clearance": "cleared"})))
+            session.add(
+                UseRow(
+                    id=f"use_{number}", person=desk.person, parcel=name, sealed=open_use.sealed, link=f"{number}",
+                    declared_at=open_use.declared_at + dt.timedelta(days=1),
+                )
+            )  # fmt: skip
+    desk.answers().freeze(desk.holder(), [], None)
+    desk.run()
+    assert desk.said(parcel)["IDENTITY_STOPPED"] == 1
