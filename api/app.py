@@ -20,7 +20,7 @@ from api.metrics import REGISTRY
 from api.middleware import Frame
 from api.pages import routes as pages
 from api.pages.rendering import FOLDER
-from api.routes import batches, buyer, events, parcels, payloads, service, sign_in
+from api.routes import batches, buyer, events, parcels, payloads, service, sign_in, webhooks
 from api.streams import Streams
 
 DESCRIPTION: Final = """
@@ -51,6 +51,8 @@ def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None =
     for module in (service, sign_in, batches, parcels, payloads, events):
         app.include_router(module.router)
     app.include_router(events.streaming)
+    if gateway.hooks:
+        app.include_router(webhooks.router)
     if desk:
         app.state.desk = desk
         app.include_router(buyer.router)

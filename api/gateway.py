@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from api.webhooks.guard import Guard
 from ledger.chain.port import ChainPort
 from ledger.chain.state import LedgerState
 from ledger.genesis import Genesis
 from ledger.payloads import PayloadStore
 from ledger.store.database import Database
+from ledger.store.sealing import Seals
 
 
 class GatewayNode(ChainPort, Protocol):
@@ -23,6 +25,14 @@ class GatewayNode(ChainPort, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """What webhooks need: the seals of their secrets, whose key lies outside the database, and where they may go."""
+
+    seals: Seals
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """One customs gateway.
 
@@ -30,6 +40,7 @@ class Gateway:
         now: the service's own time, aware UTC.
         chain_time: the chain's time, seconds UTC: a replay's clock on a demo chain, else the machine's.
         secret: signs list cursors; 32 bytes.
+        hooks: None if this gateway sends no webhooks.
     """
 
     database: Database
@@ -40,6 +51,7 @@ class Gateway:
     secret: bytes
     now: Callable[[], dt.datetime]
     chain_time: Callable[[], int]
+    hooks: Hooks | None = None
 
     def chain_now(self) -> dt.datetime:
         """Return the chain's time as an aware time: what people's wishes and rules are judged by."""

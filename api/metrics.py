@@ -15,3 +15,4 @@ HEIGHT: Final = Gauge("clearance_projection_height", "Height of the read model."
 WAITING: Final = Gauge("clearance_outbox_waiting", "Batches that wait to be included.", registry=REGISTRY)
 FAULTS: Final = Counter("clearance_loop_faults", "Failed rounds of background jobs.", ["job"], registry=REGISTRY)
 STREAMS: Final = Gauge("clearance_event_streams", "Open event streams.", registry=REGISTRY)
+ATTEMPTS: Final = Counter("clearance_webhook_attempts", "Attempts to send webhooks.", ["outcome"], registry=REGISTRY)

@@ -41,6 +41,9 @@ STATUS: Final = {
     "outbox.full": 503,
     "payload.too-large": 413,
     "pool.full": 503,
+    "webhook.disabled": 409,
+    "webhook.exists": 409,
+    "webhook.too-many": 409,
 }
 """HTTP status by code; every other refusal is 422."""
 RETRY_AFTER: Final = 1

@@ -22,6 +22,9 @@ DatabaseOption = Annotated[
     str, typer.Option("--database", envvar="CLEARANCE_DATABASE", help="SQLAlchemy address; else SQLite in the folder.")
 ]
 
+GRACE = 10
+"""Seconds that requests in work may take when the gateway is stopped."""
+
 
 def open_database(home: Path, address: str) -> Any:
     """Open the gateway's database."""
@@ -83,7 +86,12 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int) -> Any:
 
 @contextmanager
 def gateway(
-    home: Path, node_url: str, token: str, database: Any, demo: tuple[int, int] | None = None
+    home: Path,
+    node_url: str,
+    token: str,
+    database: Any,
+    demo: tuple[int, int] | None = None,
+    allowed: tuple[str, ...] = (),
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Put a gateway together; yield it, its background jobs and the authority's desk.
 
@@ -93,15 +101,20 @@ def gateway(
         token: access token of that node.
         database: open, with tables.
         demo: seed and parcels of a demo chain, whose identity authority then works here; None for members only.
+        allowed: networks that webhooks may go to beside the public internet; a demo chain's may go to this machine.
     """
     import datetime as dt
     import time
+    from ipaddress import ip_network
 
-    from api.gateway import Gateway
+    from api.gateway import Gateway, Hooks
     from api.loops import Job, Loops
     from api.submitter import Submitter
+    from api.webhooks.dispatcher import Dispatcher
+    from api.webhooks.guard import Guard
     from ledger.payloads import Spool
     from ledger.store.projector import Projector
+    from ledger.store.sealing import Seals
     from node.remote import RemoteNode
 
     node, own = RemoteNode(node_url, token), RemoteNode(node_url, token)
@@ -111,6 +124,9 @@ def gateway(
     def chain_time() -> int:
         return int(node.status()["time"]) if genesis.demo else int(time.time())
 
+    networks = ("127.0.0.0/8", "::1/128", *allowed) if genesis.demo else allowed
+    guard = Guard(tuple(map(ip_network, networks)), plain=genesis.demo)
+    hooks = Hooks(Seals(master_key(home, "webhooks.key")), guard)
     made = Gateway(
         database=database,
         node=node,
@@ -120,10 +136,12 @@ def gateway(
         secret=master_key(home, "cursor.key"),
         now=lambda: dt.datetime.now(dt.UTC),
         chain_time=chain_time,
+        hooks=hooks,
     )
     projector = Projector(database, own, genesis.domain)
     desk = demo_desk(made, home, *demo) if demo else None
     jobs = [Job("projector", projector.step), Job("submitter", Submitter(made).step)]
+    jobs.append(Job("webhooks", Dispatcher(made, hooks).step))
     if desk:
         jobs.append(Job("identity", desk.authority.step))
     try:
@@ -143,6 +161,9 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     demo_seed: Annotated[int | None, typer.Option(help="Demo chains only: run the identity authority too.")] = None,
     demo_parcels: Annotated[int, typer.Option(help="Demo chains only: parcels of the sample day.")] = 200,
+    webhook_allow: Annotated[
+        list[str] | None, typer.Option(help="Network beside the public internet that webhooks may go to, CIDR.")
+    ] = None,
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
@@ -159,10 +180,17 @@ def run(
         opened = open_database(home, database)
         migrate(opened)
         demo = None if demo_seed is None else (demo_seed, demo_parcels)
-        with gateway(home, node, token, opened, demo) as (made, loops, desk):
+        with gateway(home, node, token, opened, demo, tuple(webhook_allow or ())) as (made, loops, desk):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
-            config = uvicorn.Config(create_app(made, loops, desk), log_config=None, access_log=False)
-            uvicorn.Server(config).run(sockets=[listener])
+            app = create_app(made, loops, desk)
+            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE)
+
+            class Server(uvicorn.Server):
+                def handle_exit(self, sig: int, frame: Any) -> None:
+                    app.state.streams.close()  # else open streams would keep the process
+                    super().handle_exit(sig, frame)
+
+            Server(config).run(sockets=[listener])
         opened.close()
 
 

@@ -113,5 +113,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "unipass.refused": Sentence("UNI-PASS가 오류로 답했습니다.", "UNI-PASS answered with an error."),
     "unipass.too-large": Sentence("UNI-PASS 응답이 너무 큽니다.", "The UNI-PASS answer is too large."),
     "unipass.unreadable": Sentence("UNI-PASS 응답을 읽을 수 없습니다.", "The UNI-PASS answer cannot be read."),
+    "webhook.address": Sentence("그 주소로는 알림을 보낼 수 없습니다.", "Webhooks may not go to this address."),
+    "webhook.disabled": Sentence("중지된 웹훅입니다.", "The webhook is disabled."),
+    "webhook.exists": Sentence("이미 등록된 주소입니다.", "The org has a webhook of this address already."),
+    "webhook.too-many": Sentence("등록할 수 있는 웹훅의 수를 넘었습니다.", "The org has too many webhooks."),
 }
 """One row for each code that any part of the project raises; a test keeps it total."""

@@ -27,6 +27,7 @@ GIVEN = {
     "digest": "0x" + "00" * 32,
     "code": "nothing",
     "link": "nothing",
+    "message": "msg_unknown",
 }
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ledger.store.tables import access, chain, identity, outbox
+from ledger.store.tables import access, chain, identity, outbox, webhooks
 
-__all__ = ["access", "chain", "identity", "outbox"]
+__all__ = ["access", "chain", "identity", "outbox", "webhooks"]
