@@ -56,7 +56,9 @@ class Network:
     def now(self) -> int:
         return self.clock.now()
 
-    def file_parcels(self, folder: Path, book: Book, count: int, label: str = "HB", flight: str = "180-00000001") -> None:
+    def file_parcels(
+        self, folder: Path, book: Book, count: int, label: str = "HB", flight: str = "180-00000001"
+    ) -> None:
         """Open a master and file parcels without orders; note them in the book."""
         writer = Writer(self.signer, HANDLES[COURIER], self.genesis.domain, self.node)
         courier = Courier(

@@ -1,0 +1,280 @@
+"""The client: one member's key at one gateway, asynchronous, over one pool of connections."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+
+from clients.sdk.events import EventStream
+from clients.sdk.models import (
+    Chain,
+    Document,
+    Entry,
+    Order,
+    Parcel,
+    Submission,
+    data,
+    read_chain,
+    read_entry,
+    read_order,
+    read_parcel,
+    read_submission,
+)
+from clients.sdk.problems import ForeignChain, Problem, Unexpected, Unreachable
+from ledger.chain.batch import Batch
+from ledger.commitments import LedgerDomain
+from ledger.keys import LocalSigner
+
+TIMEOUT: Final = 30.0
+LONGEST_CHALLENGE: Final = 600
+"""Seconds into the future that a challenge may be good for: no signature is given that holds for long."""
+MAX_WAIT: Final = 20
+Found = TypeVar("Found")
+
+
+class Client:
+    """A member at a gateway. Use it in `async with`; calls may overlap."""
+
+    def __init__(
+        self, url: str, signer: LocalSigner, *, domain: LedgerDomain | None = None, timeout: float = TIMEOUT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        """Take the gateway's address and the member's key.
+
+        Args:
+            url: address of the gateway.
+            signer: the member's key.
+            domain: chain and contract, where the caller knows them (from a genesis file): then the gateway's word is
+                not taken for them, and a gateway of another chain gets no signature.
+            timeout: seconds for each answer.
+            transport: how requests travel, where it is not plain HTTP.
+        """
+        self.signer = signer
+        self._domain = domain
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, transport=transport)
+        self._signed_for: LedgerDomain | None = None
+        self._token = ""
+        self._signing_in = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    # ----------------------------------------------------------------------------------------------------- signing in
+    async def chain(self) -> Chain:
+        """Ask which chain the gateway serves.
+
+        Raises:
+            ForeignChain: another one than the caller named.
+        """
+        found = read_chain(await self._told("GET", "/v1/chain", public=True))
+        if self._domain is not None and found.domain != self._domain:
+            raise ForeignChain(
+                f"The gateway serves chain {found.domain.chain_id}, contract 0x{found.domain.contract.hex()}.",
+                hint="Check the gateway's address and your genesis file.",
+            )
+        return found
+
+    async def sign_in(self) -> None:
+        """Sign a challenge with the member's key and keep the token; calls do so by themselves.
+
+        Raises:
+            ForeignChain: the gateway serves another chain than the one the caller named.
+            Problem: the key is no member's, or not in standing.
+            Unexpected: the gateway asks for a signature that would hold for long.
+        """
+        domain = (await self.chain()).domain if self._signed_for is None else self._signed_for
+        address = self.signer.hex_address
+        asked = await self._told("POST", "/v1/auth/challenges", json={"address": address}, public=True)
+        try:
+            challenge, expires = data(asked["challenge"]), int(asked["typed_data"]["message"]["expires"])
+            held = expires - dt.datetime.fromisoformat(asked["expires_at"]).timestamp()
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unexpected("The gateway gave no challenge.", hint="Check that it is a gateway.") from error
+        now = dt.datetime.now(dt.UTC).timestamp()
+        if len(challenge) != 32 or abs(held) > 1 or expires > now + LONGEST_CHALLENGE:
+            raise Unexpected("The gateway's challenge is none to be signed.", hint="Check the address and both clocks.")
+        signature = self.signer.sign_digest(domain.sign_in_digest(self.signer.address, challenge, expires))
+        body = {"address": address, "challenge": asked["challenge"], "signature": "0x" + signature.hex()}
+        told = await self._told("POST", "/v1/auth/tokens", json=body, public=True)
+        self._token, self._signed_for = str(told["access_token"]), domain
+
+    async def sign_out(self) -> None:
+        """End the session."""
+        if self._token:
+            await self._call("DELETE", "/v1/auth/tokens")
+            self._token = ""
+
+    async def authorization(self, *, used: str = "") -> dict[str, str]:
+        """Return the header that says who calls, signing in first if need be.
+
+        Args:
+            used: a header value that the gateway does not take any more.
+        """
+        async with self._signing_in:  # of many calls that find the token over, one signs in
+            if not self._token or used == f"Bearer {self._token}":
+                await self.sign_in()
+            return {"Authorization": f"Bearer {self._token}"}
+
+    # -------------------------------------------------------------------------------------------------------- batches
+    async def submit(self, batch: Batch, *, wait: int = 0) -> Submission:
+        """Post a signed batch; it is accepted, durably, when this returns. Posting it again changes nothing.
+
+        Args:
+            batch: signed by this client's key.
+            wait: seconds the answer may be held back until the batch is visible, 20 at most.
+
+        Raises:
+            Problem: refused at the door, or pushed back (`retry_after`).
+            Unreachable: no answer: whether it was accepted is open, post the same batch again.
+        """
+        document = {
+            "lane": str(batch.lane), "seq": str(batch.seq), "not_after": str(batch.not_after),
+            "entries": "0x" + batch.entries.hex(), "signature": "0x" + batch.signature.hex(),
+        }  # fmt: skip
+        headers = {"Prefer": f"wait={min(wait, MAX_WAIT)}"} if wait else {}
+        timeout = self._http.timeout.read or TIMEOUT
+        told = await self._told("POST", "/v1/batches", json=document, headers=headers, timeout=timeout + wait)
+        return read_submission(told)
+
+    async def submission(self, name: str | bytes) -> Submission:
+        """Ask how far a batch came, by the submission's id or the batch's hash."""
+        spelled = name if isinstance(name, str) else "0x" + name.hex()
+        return read_submission(await self._told("GET", f"/v1/submissions/{spelled}"))
+
+    async def wait(self, name: str | bytes, *, patience: float = 60.0) -> Submission:
+        """Wait until a submission is visible, refused or expired.
+
+        Raises:
+            TimeoutError: it takes longer than `patience` seconds.
+        """
+        pause = 0.02
+        async with asyncio.timeout(patience):
+            while True:
+                try:
+                    found = await self.submission(name)
+                    if found.ended:
+                        return found
+                except (Problem, Unreachable) as error:
+                    if isinstance(error, Problem) and error.status not in (429, 503):
+                        raise
+                    pause = max(pause, getattr(error, "retry_after", None) or 0.5)
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 1.0)
+
+    def submissions(self, state: str | None = None) -> AsyncIterator[Submission]:
+        """Return the org's submissions, newest first."""
+        return self._pages("/v1/submissions", {"state": state} if state else {}, read_submission)
+
+    async def next_seq(self, lane: int) -> int:
+        """Return the number the key must use next in a lane, after all that waits at this gateway."""
+        return int((await self._told("GET", f"/v1/lanes/{lane}"))["next_seq"])
+
+    # ------------------------------------------------------------------------------------------------------- payloads
+    async def put_payload(self, digest: bytes, envelope: bytes) -> None:
+        """Keep an envelope under its payload digest."""
+        headers = {"Content-Type": "application/octet-stream"}
+        await self._call("PUT", f"/v1/payloads/0x{digest.hex()}", content=envelope, headers=headers)
+
+    async def payload(self, digest: bytes) -> bytes | None:
+        """Return an envelope that was sealed to this org, None if there is none for it."""
+        try:
+            return (await self._call("GET", f"/v1/payloads/0x{digest.hex()}")).content
+        except Problem as problem:
+            if problem.code == "api.not-found":
+                return None
+            raise
+
+    # -------------------------------------------------------------------------------------------------------- reading
+    def parcels(self, clearance: Iterable[str] = ()) -> AsyncIterator[Parcel]:
+        """Return the parcels this org may read, in the order they were opened."""
+        return self._pages("/v1/parcels", {"clearance": list(clearance)}, read_parcel)
+
+    async def parcel(self, number: int) -> Parcel:
+        """Return a parcel with its orders and its time line."""
+        return read_parcel(await self._told("GET", f"/v1/parcels/0x{number:064x}"))
+
+    def orders(self) -> AsyncIterator[Order]:
+        """Return the orders this org recorded or was handed."""
+        return self._pages("/v1/orders", {}, read_order)
+
+    def entries(self, cursor: str | None = None) -> AsyncIterator[Entry]:
+        """Return the entries this org may read, in the order of the chain, up to now."""
+        return self._pages("/v1/entries", {"cursor": cursor} if cursor else {}, read_entry)
+
+    async def page(self, path: str, **query: Any) -> Document:
+        """Return one page of a list as it is: `data`, `has_more`, `next_cursor`."""
+        return await self._told("GET", path, params=query)
+
+    async def _pages(self, path: str, query: dict[str, Any], read: Callable[[Document], Found]) -> AsyncIterator[Found]:
+        cursor: str | None = None
+        while True:
+            page = await self._told(
+                "GET", path, params={"limit": 100, **query} | ({"cursor": cursor} if cursor else {})
+            )
+            for each in page["data"]:
+                yield read(each)
+            if not page["has_more"] or page["next_cursor"] == cursor:
+                return
+            cursor = page["next_cursor"]
+
+    def events(self, *, after: str = "", types: Iterable[str] = (), patience: float | None = None) -> EventStream:
+        """Return the stream of events; it connects again and resumes by itself.
+
+        Args:
+            after: id of the last event that was handled, `start` for all there is, empty for from now on.
+            types: only these.
+            patience: seconds without a connection after which it gives up; None: never.
+        """
+        return EventStream(self._http, self.authorization, after, tuple(types), patience)
+
+    # -------------------------------------------------------------------------------------------------------- calling
+    async def _told(self, method: str, path: str, **options: Any) -> Document:
+        answer = await self._call(method, path, **options)
+        try:
+            found = answer.json()
+        except ValueError as error:
+            raise Unexpected("The gateway answered with no JSON.", hint="Check that it is a gateway.") from error
+        if not isinstance(found, dict):
+            raise Unexpected("The gateway answered with no object.", hint="Check that it is a gateway.")
+        return found
+
+    async def _call(
+        self, method: str, path: str, *, public: bool = False, headers: dict[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        own = {} if public else await self.authorization()
+        answer = await self._request(method, path, headers=(headers or {}) | own, **options)
+        if answer.status_code == 401 and not public:  # the session ended early: the gateway forgot it, or signed us out
+            own = await self.authorization(used=own["Authorization"])
+            answer = await self._request(method, path, headers=(headers or {}) | own, **options)
+        if answer.status_code >= 400:
+            raise Problem(answer)
+        return answer
+
+    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise unreachable(self._http, error) from error
+
+
+def unreachable(http: httpx.AsyncClient, error: Exception) -> Unreachable:
+    """Return the error of a gateway that does not answer."""
+    return Unreachable(
+        f"{http.base_url} does not answer ({type(error).__name__}).", hint="Check the address and that it runs."
+    )
