@@ -113,8 +113,8 @@ class Day:
         self.screening = Screening(self._writer("screening"), payloads("screening"), keyring.opener("screening"), shops)
         self.house_parcels: dict[str, int] = {}
         self._watchers: list[Courier | Yard | Officer | IdentityCheck | Screening] = [
-            *self.couriers.values(), *self.yards.values(), *self.officers.values(), self.screening,
-            *([self.identity] if with_authority else []),
+            *self.couriers.values(), *self.yards.values(), *self.officers.values(),
+            *([self.identity] if with_authority else []), self.screening,
         ]  # fmt: skip
         self._writers = [
             *(seller.writer for seller in self.sellers.values()),
