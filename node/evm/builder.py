@@ -22,7 +22,7 @@ from trie import HexaryTrie
 
 from ledger.chain.transaction import BATCH_GAS
 from node.blocks import Block, ExecutedBlock, Header, Log, Receipt
-from node.evm.state import Nodes, Pending, keep, open_state
+from node.evm.state import Nodes, Pending, StateMaker, keep, open_state
 from node.evm.transactions import InvalidTransaction, decode
 
 ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
@@ -89,7 +89,7 @@ class BlockBuilder:
         parent: Header,
         timestamp: int,
         hashes: Iterable[bytes],
-        driver: type[CancunState] = CancunState,
+        driver: StateMaker = CancunState,
     ) -> None:
         """Start a block. Its time never runs back: it is the later of the parent's and `timestamp`."""
         self._chain_id = chain_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from eth.exceptions import VMError
@@ -18,7 +19,8 @@ from node.evm.builder import MAX_TRANSACTION_GAS, BlockBuilder, TransactionResul
 from node.evm.genesis import genesis_block, run_constructor
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
-from node.evm.state import Nodes, Pending, open_state
+from node.evm.slots import Caches
+from node.evm.state import Nodes, Pending, StateMaker, open_state
 from node.evm.transactions import InvalidTransaction, decode
 
 __all__ = [
@@ -43,13 +45,10 @@ RULED_FIELDS: Final = tuple(each.name for each in fields(Header) if each.name no
 
 
 class Driver(StrEnum):
-    """What runs opcodes: py-evm as it is, or with the faster loop of `node.evm.loop`."""
+    """What executes: py-evm as it is, or with opcode loop, storage and tries replaced (`node.evm.loop`)."""
 
     PLAIN = "plain"
     FAST = "fast"
-
-
-DRIVERS: Final[dict[Driver, type[CancunState]]] = {Driver.PLAIN: CancunState, Driver.FAST: FastState}
 
 
 class Executor:
@@ -63,7 +62,7 @@ class Executor:
         driver: Driver = Driver.PLAIN,
     ) -> None:
         """Take the store, the EIP-155 chain id, what yields the hashes of the blocks below a height, and the driver."""
-        self._driver = DRIVERS[driver]
+        self._driver: StateMaker = CancunState if driver is Driver.PLAIN else partial(FastState, caches=Caches())
         self._nodes = nodes
         self.chain_id = chain_id
         self._hashes = hashes or _no_hashes

@@ -1,76 +1,51 @@
 """A faster opcode loop: py-evm's Cancun computation with the opcodes that contracts use most inlined over integers.
 
-py-evm calls three functions for every opcode and checks every operand again. Here a program is decoded once, its stack
-is a list of integers, and what only moves numbers (stack, arithmetic, memory words, jumps, hashes) is done in place;
-storage, logs, calls and everything else goes through py-evm's own functions, as do creations and precompiles. The
-meaning is py-evm's: the same gas, errors, memory and roots (`tests/node/test_evm_loop.py`). The audit never uses it.
+py-evm calls three functions for every opcode and checks every operand again. Here a program is decoded once
+(`node.evm.program`), its stack is a list of integers, and what moves numbers, memory words and words of storage is done
+in place. Logs, calls and everything else go through py-evm's own functions, as do creations and precompiles; a run that
+lacks gas or room on the stack goes through py-evm whole. The meaning is py-evm's: the same gas, errors, memory and
+roots (`tests/node/test_evm_loop.py`). The audit never uses it.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final
 
 from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
-from eth.exceptions import FullStack, Halt, InsufficientStack, InvalidJumpDestination, OutOfGas
+from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas, WriteProtection
+from eth.vm.forks.berlin.constants import COLD_SLOAD_COST, WARM_STORAGE_READ_COST
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState
+from eth.vm.forks.london.storage import GAS_SCHEDULE_EIP3529
 from eth.vm.logic.invalid import InvalidOpcode
-from eth_hash.auto import keccak
 
-MAX_WORD: Final = 2**256 - 1
+from node.evm.accounts import FastAccountDB
+from node.evm.hashing import keccak
+
+# isort: off
+from node.evm.program import (
+    ADD, ADD_TO, AND, AND_WITH, CALLDATACOPY, CALLDATALOAD, CALLDATASIZE, CALLER, CODECOPY, COPY_WORD, DATA_AT, DROP,
+    DUP, EQ, GT, HASH_AT, HASH_FROM, ISZERO, JUMP, JUMP_IF, JUMP_UNLESS, JUMPI, LOAD_ADD, LOAD_AND, LOAD_AT, LT,
+    MAX_WORD, MCOPY, MLOAD, MSTORE, MUL, NOT, OPCODES, OR, POP, PUSH, PUSHES, SGT, SHA3, SHL, SHL_BY, SHR, SHR_BY,
+    SLOAD, SLT, SSTORE, STORE_AT, STORE_WORD, SUB, SWAP, XOR, Program, program_of,
+)  # fmt: skip
+
+# isort: on
+from node.evm.slots import Caches, Slots
+
 SIGN: Final = 1 << 255
 MAX_STACK: Final = 1024
-PROGRAMS: Final = 256
-"""Programs kept decoded."""
-OPCODES: Final = CancunComputation.opcodes
-
-# one number for all pushes, duplications and swaps: the argument tells them apart
-STOP, ADD, MUL, SUB = 0x00, 0x01, 0x02, 0x03
-LT, GT, SLT, SGT, EQ, ISZERO, AND, OR, XOR, NOT = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19
-SHL, SHR, SHA3, CALLDATALOAD, POP, MLOAD, MSTORE = 0x1B, 0x1C, 0x20, 0x35, 0x50, 0x51, 0x52
-JUMP, JUMPI, JUMPDEST, PUSH, DUP, SWAP = 0x56, 0x57, 0x5B, 0x60, 0x80, 0x90
-INLINED: Final = frozenset({
-    ADD, MUL, SUB, LT, GT, SLT, SGT, EQ, ISZERO, AND, OR, XOR, NOT, SHL, SHR, SHA3, CALLDATALOAD, POP, MLOAD, MSTORE,
-    JUMP, JUMPI, JUMPDEST, PUSH, DUP, SWAP,
-})  # fmt: skip
-
-
-class Program(NamedTuple):
-    """Code decoded once.
-
-    Attributes:
-        steps: for every place (opcode, argument, static gas if inlined, next place); behind the code it stops.
-        targets: where jumps may lead.
-    """
-
-    steps: tuple[tuple[int, int, int, int], ...]
-    targets: frozenset[int]
-
-
-@lru_cache(maxsize=PROGRAMS)
-def program_of(code: bytes) -> Program:
-    """Decode code; what lies inside the data of a push is no place to be."""
-    steps: list[tuple[int, int, int, int]] = [(STOP, 0, 0, 0)] * (len(code) + 1)
-    targets = set()
-    at = 0
-    while at < len(code):
-        opcode, size, argument = code[at], 1, 0
-        number = opcode
-        if 0x5F <= opcode <= 0x7F:
-            size += opcode - 0x5F
-            number, argument = PUSH, int.from_bytes(code[at + 1 : at + size].ljust(size - 1, b"\0"), "big")
-        elif 0x80 <= opcode <= 0x8F:
-            number, argument = DUP, 0x7F - opcode
-        elif 0x90 <= opcode <= 0x9F:
-            number, argument = SWAP, 0x8E - opcode
-        elif opcode == JUMPDEST:
-            targets.add(at)
-        gas = OPCODES[opcode].gas_cost if number in INLINED else 0
-        steps[at] = (number, argument, gas, min(at + size, len(code)))
-        at += size
-    return Program(tuple(steps), frozenset(targets))
+STIPEND: Final = 2300
+"""Gas that must be more than left for a store (EIP-2200)."""
+WARM: Final[int] = WARM_STORAGE_READ_COST
+COLD: Final[int] = COLD_SLOAD_COST
+SAME: Final[int] = GAS_SCHEDULE_EIP3529.sload_gas
+SET: Final[int] = GAS_SCHEDULE_EIP3529.sstore_set_gas
+RESET: Final[int] = GAS_SCHEDULE_EIP3529.sstore_reset_gas
+CLEARS: Final[int] = GAS_SCHEDULE_EIP3529.sstore_clears_schedule
+"""Gas of a store whose word is as before, new, changed; refund of one that clears (EIP-3529)."""
 
 
 def _expansion_gas(size: int, end: int) -> int:
@@ -79,16 +54,63 @@ def _expansion_gas(size: int, end: int) -> int:
     return 3 * (after - before) + after * after // 512 - before * before // 512
 
 
-def _grow(computation: Any, end: int) -> bytearray:
-    """Grow the memory to whole words that hold `end` bytes, and return it."""
+def _grow(computation: Any, end: int, gas: int) -> tuple[bytearray, int, int]:
+    """Grow the memory to whole words that hold `end` bytes; return it, its size and the gas left.
+
+    Raises:
+        OutOfGas: it cannot be paid.
+    """
     memory: bytearray = computation._memory._bytes
+    gas -= _expansion_gas(len(memory), end)
+    if gas < 0:
+        raise OutOfGas("Out of gas: memory")
     more = bytes(((end + 31) >> 5 << 5) - len(memory))
     try:
         memory += more
     except BufferError:  # a view of it is still held, so it cannot move; py-evm makes a copy then too
         memory = bytearray(memory) + more
         computation._memory._bytes = memory
-    return memory
+    return memory, len(memory), gas
+
+
+def _store(computation: Any, slots: Slots, slot: int, value: int) -> int:
+    """Write a word of storage; return the gas it costs (EIP-2200, 2929, 3529). The caller checks that it is there."""
+    before = slots.values.get(slot)
+    if before is None:
+        before = slots.load(slot)
+    if slot in slots.warm:
+        gas = 0
+    else:
+        gas = COLD
+        slots.warm.add(slot)
+        computation.state._account_db.warmed.append((slots.warm, slot))
+    if before == value:
+        return gas + SAME
+    original, refund = slots.originals.get(slot, before), 0
+    if original == before:
+        if original == 0:
+            gas += SET
+        else:
+            gas += RESET
+            if value == 0:
+                refund = CLEARS
+    else:
+        gas += SAME
+        if original:
+            refund = CLEARS * ((value == 0) - (before == 0))
+        if original == value:
+            refund += (RESET if original else SET) - SAME
+    if refund:
+        computation.refund_gas(refund)
+    computation.state._account_db._dirty_accounts.add(computation.msg.storage_address)
+    slots.write(slot, before, value)
+    return gas
+
+
+def _finish(computation: Any) -> None:
+    """Let py-evm go on from here to the end."""
+    for opcode in computation.code:
+        (OPCODES.get(opcode) or InvalidOpcode(opcode))(computation=computation)
 
 
 def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: that is its point
@@ -98,126 +120,213 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
         Halt: it ended, by STOP, RETURN or SELFDESTRUCT.
         VMError: it failed, as in py-evm.
     """
-    steps, targets = program
-    meter, code_stream = computation._gas_meter, computation.code
+    runs, targets = program.runs, program.targets
+    meter, code_stream, message = computation._gas_meter, computation.code, computation.msg
     memory, stack = computation._memory._bytes, computation._stack.values
-    data = computation.msg.data_as_bytes
+    data, database = message.data_as_bytes, computation.state._account_db
+    slots, warmed = database.slots(message.storage_address), database.warmed
+    values, warm = slots.values, slots.warm
     gas, size, at = meter.gas_remaining, len(memory), 0
     push, pop, number_of = stack.append, stack.pop, int.from_bytes
-    try:
-        while True:
-            opcode, argument, cost, following = steps[at]
-            gas -= cost
-            if gas < 0:
-                raise OutOfGas("Out of gas")
-            if opcode == PUSH:
+    while True:
+        cost, need, room, steps, following = runs.get(at) or program.run_at(at)
+        gas -= cost
+        if gas < 0 or not need <= len(stack) <= MAX_STACK - room:
+            meter.gas_remaining, code_stream.program_counter = gas + cost, at
+            return _finish(computation)
+        at = following
+        for opcode, argument in steps:
+            if opcode > 0xFF:  # of several opcodes
+                if opcode == LOAD_AT:
+                    start, end = argument
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    push(number_of(memory[start:end], "big"))
+                elif opcode == STORE_AT:
+                    start, end = argument
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    memory[start:end] = pop().to_bytes(32, "big")
+                elif opcode == PUSHES:
+                    stack += argument
+                elif opcode == JUMP_UNLESS:
+                    if not pop():
+                        at = argument
+                elif opcode == JUMP_IF:
+                    if pop():
+                        at = argument
+                elif opcode == COPY_WORD:
+                    start, end, target, behind = argument
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    if size < behind:
+                        memory, size, gas = _grow(computation, behind, gas)
+                    memory[target:behind] = memory[start:end]
+                elif opcode == LOAD_AND:
+                    start, end = argument
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    stack[-1] &= number_of(memory[start:end], "big")
+                elif opcode == SHL_BY:
+                    stack[-1] = stack[-1] << argument & MAX_WORD
+                elif opcode == STORE_WORD:
+                    start, end, word = argument
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    memory[start:end] = word
+                elif opcode == SHR_BY:
+                    stack[-1] >>= argument
+                elif opcode == ADD_TO:
+                    stack[-1] = stack[-1] + argument & MAX_WORD
+                elif opcode == AND_WITH:
+                    stack[-1] &= argument
+                elif opcode == LOAD_ADD:
+                    start, end = argument
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    stack[-1] = stack[-1] + number_of(memory[start:end], "big") & MAX_WORD
+                elif opcode == DATA_AT:
+                    push(number_of(data[argument : argument + 32].ljust(32, b"\0"), "big"))
+                elif opcode == HASH_AT:
+                    start, length = argument
+                    end = start + length
+                    if length and size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    gas -= 6 * ((length + 31) >> 5)
+                    if gas < 0:
+                        raise OutOfGas("Out of gas: hash")
+                    push(number_of(keccak(memory[start:end]), "big"))
+                elif opcode == HASH_FROM:
+                    length = stack[-1]
+                    end = argument + length
+                    if length and size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    gas -= 6 * ((length + 31) >> 5)
+                    if gas < 0:
+                        raise OutOfGas("Out of gas: hash")
+                    stack[-1] = number_of(keccak(memory[argument:end]), "big")
+                elif opcode == DROP:
+                    top = pop()
+                    stack[-1] = top
+                else:  # OTHER: through py-evm, which charges it whole
+                    meter.gas_remaining = gas
+                    number, code_stream.program_counter = argument
+                    (OPCODES.get(number) or InvalidOpcode(number))(computation=computation)
+                    gas, memory, values = meter.gas_remaining, computation._memory._bytes, slots.values
+                    size = len(memory)
+                    if stack and type(stack[-1]) is bytes:  # it pushes what it has at hand
+                        stack[-1] = number_of(stack[-1], "big")
+            elif opcode == PUSH:
                 push(argument)
             elif opcode == DUP:
                 push(stack[argument])
+            elif opcode == AND:
+                stack[-1] = pop() & stack[-1]
+            elif opcode == ADD:
+                stack[-1] = pop() + stack[-1] & MAX_WORD
+            elif opcode == OR:
+                stack[-1] = pop() | stack[-1]
+            elif opcode == XOR:
+                stack[-1] = pop() ^ stack[-1]
+            elif opcode == LT:
+                stack[-1] = 1 if pop() < stack[-1] else 0
+            elif opcode == POP:
+                pop()
+            elif opcode == GT:
+                stack[-1] = 1 if pop() > stack[-1] else 0
+            elif opcode == EQ:
+                stack[-1] = 1 if pop() == stack[-1] else 0
+            elif opcode == SWAP:
+                stack[-1], stack[argument] = stack[argument], stack[-1]
             elif opcode == MLOAD:
-                start = pop()
+                start = stack[-1]
                 end = start + 32
                 if size < end:
-                    gas -= _expansion_gas(size, end)
-                    if gas < 0:
-                        raise OutOfGas("Out of gas: memory")
-                    memory = _grow(computation, end)
-                    size = len(memory)
-                push(number_of(memory[start:end], "big"))
+                    memory, size, gas = _grow(computation, end, gas)
+                stack[-1] = number_of(memory[start:end], "big")
             elif opcode == MSTORE:
                 start = pop()
-                value = pop()
                 end = start + 32
                 if size < end:
-                    gas -= _expansion_gas(size, end)
-                    if gas < 0:
-                        raise OutOfGas("Out of gas: memory")
-                    memory = _grow(computation, end)
-                    size = len(memory)
-                memory[start:end] = value.to_bytes(32, "big")
+                    memory, size, gas = _grow(computation, end, gas)
+                memory[start:end] = pop().to_bytes(32, "big")
+            elif opcode == SLOAD:
+                slot = stack[-1]
+                if slot in warm:
+                    gas -= WARM
+                else:
+                    warm.add(slot)
+                    warmed.append((warm, slot))
+                    gas -= COLD
+                if gas < 0:
+                    raise OutOfGas("Out of gas: SLOAD")
+                value = values.get(slot)
+                stack[-1] = slots.load(slot) if value is None else value
+            elif opcode == ISZERO:
+                stack[-1] = 0 if stack[-1] else 1
+            elif opcode == SSTORE:
+                if message.is_static:
+                    raise WriteProtection("Cannot modify state while inside of a STATICCALL context")
+                if gas <= STIPEND:
+                    raise OutOfGas("Out of gas: SSTORE")
+                slot = pop()
+                gas -= _store(computation, slots, slot, pop())
+                if gas < 0:
+                    raise OutOfGas("Out of gas: SSTORE")
+            elif opcode == MCOPY or opcode == CODECOPY or opcode == CALLDATACOPY:  # noqa: SIM109  # a tuple is slower
+                target, start, length = pop(), pop(), pop()
+                gas -= 3 * ((length + 31) >> 5)
+                if gas < 0:
+                    raise OutOfGas("Out of gas: copy")
+                if length:
+                    end = (max(target, start) if opcode == MCOPY else target) + length
+                    if size < end:
+                        memory, size, gas = _grow(computation, end, gas)
+                    source = memory if opcode == MCOPY else program.code if opcode == CODECOPY else data
+                    memory[target : target + length] = source[start : start + length].ljust(length, b"\0")
+            elif opcode == JUMP:
+                at = pop()
+                if at not in targets:
+                    raise InvalidJumpDestination("Invalid jump destination")
             elif opcode == JUMPI:
                 target = pop()
                 if pop():
                     if target not in targets:
                         raise InvalidJumpDestination("Invalid jump destination")
                     at = target
-                    continue
-            elif opcode == JUMPDEST:
-                pass
-            elif opcode == AND:
-                push(pop() & pop())
-            elif opcode == ISZERO:
-                push(0 if pop() else 1)
-            elif opcode == ADD:
-                push((pop() + pop()) & MAX_WORD)
-            elif opcode == SWAP:
-                stack[-1], stack[argument] = stack[argument], stack[-1]
-            elif opcode == POP:
-                pop()
-            elif opcode == SHR:
-                shift = pop()
-                value = pop()
-                push(value >> shift if shift < 256 else 0)
-            elif opcode == JUMP:
-                at = pop()
-                if at not in targets:
-                    raise InvalidJumpDestination("Invalid jump destination")
-                continue
-            elif opcode == OR:
-                push(pop() | pop())
             elif opcode == SHL:
                 shift = pop()
-                value = pop()
-                push(value << shift & MAX_WORD if shift < 256 else 0)
-            elif opcode == XOR:
-                push(pop() ^ pop())
-            elif opcode == LT:
-                push(1 if pop() < pop() else 0)
-            elif opcode == GT:
-                push(1 if pop() > pop() else 0)
-            elif opcode == EQ:
-                push(1 if pop() == pop() else 0)
-            elif opcode == SLT:
-                push(1 if pop() ^ SIGN < pop() ^ SIGN else 0)
-            elif opcode == SGT:
-                push(1 if pop() ^ SIGN > pop() ^ SIGN else 0)
-            elif opcode == SUB:
-                value = pop()
-                push((value - pop()) & MAX_WORD)
-            elif opcode == MUL:
-                push(pop() * pop() & MAX_WORD)
-            elif opcode == NOT:
-                push(pop() ^ MAX_WORD)
+                stack[-1] = stack[-1] << shift & MAX_WORD if shift < 256 else 0
+            elif opcode == SHR:
+                shift = pop()
+                stack[-1] = stack[-1] >> shift if shift < 256 else 0
             elif opcode == SHA3:
                 start = pop()
-                length = pop()
+                length = stack[-1]
                 end = start + length
                 if length and size < end:
-                    gas -= _expansion_gas(size, end)
-                    if gas < 0:
-                        raise OutOfGas("Out of gas: memory")
-                    memory = _grow(computation, end)
-                    size = len(memory)
+                    memory, size, gas = _grow(computation, end, gas)
                 gas -= 6 * ((length + 31) >> 5)
                 if gas < 0:
                     raise OutOfGas("Out of gas: hash")
-                push(number_of(keccak(bytes(memory[start:end])), "big"))
+                stack[-1] = number_of(keccak(memory[start:end]), "big")
             elif opcode == CALLDATALOAD:
-                start = pop()
-                push(number_of(data[start : start + 32].ljust(32, b"\0"), "big"))
-            else:  # through py-evm, which charges it whole
-                meter.gas_remaining = gas
-                code_stream.program_counter = following
-                (OPCODES.get(opcode) or InvalidOpcode(opcode))(computation=computation)
-                gas, memory = meter.gas_remaining, computation._memory._bytes
-                size = len(memory)
-                if stack and type(stack[-1]) is bytes:  # it pushes what it has at hand
-                    stack[-1] = number_of(stack[-1], "big")
-            if len(stack) > MAX_STACK:
-                raise FullStack("Stack limit reached")
-            at = following
-    except IndexError as error:
-        raise InsufficientStack("Not enough on the stack") from error
+                start = stack[-1]
+                stack[-1] = number_of(data[start : start + 32].ljust(32, b"\0"), "big")
+            elif opcode == SUB:
+                stack[-1] = pop() - stack[-1] & MAX_WORD
+            elif opcode == MUL:
+                stack[-1] = pop() * stack[-1] & MAX_WORD
+            elif opcode == NOT:
+                stack[-1] ^= MAX_WORD
+            elif opcode == SLT:
+                stack[-1] = 1 if pop() ^ SIGN < stack[-1] ^ SIGN else 0
+            elif opcode == SGT:
+                stack[-1] = 1 if pop() ^ SIGN > stack[-1] ^ SIGN else 0
+            elif opcode == CALLER:
+                push(number_of(message.sender, "big"))
+            elif opcode == CALLDATASIZE:
+                push(len(data))
 
 
 class FastComputation(CancunComputation):  # type: ignore[misc]  # py-evm's classes are untyped
@@ -242,6 +351,15 @@ class FastComputation(CancunComputation):  # type: ignore[misc]  # py-evm's clas
 
 
 class FastState(CancunState):  # type: ignore[misc]  # py-evm's classes are untyped
-    """Cancun's state whose computations run in the loop above."""
+    """Cancun's state whose computations run in the loop above, on the faster account database."""
 
     computation_class = FastComputation
+
+    def __init__(self, db: Any, context: Any, state_root: bytes, caches: Caches | None = None) -> None:
+        """Take py-evm's arguments and what is kept from block to block."""
+        self._caches = caches or Caches()
+        super().__init__(db, context, state_root)
+
+    def get_account_db_class(self) -> Any:
+        """Return what makes the account database."""
+        return partial(FastAccountDB, caches=self._caches)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from eth.db.atomic import AtomicDB
@@ -11,6 +11,9 @@ from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.state import CancunState
 
 from node.blocks import Header
+
+StateMaker = Callable[[AtomicDB, ExecutionContext, bytes], CancunState]
+"""Makes a driver's state from a database, what opcodes see of the block, and a root."""
 
 
 class Nodes(Protocol):
@@ -75,7 +78,7 @@ def open_state(
     header: Header,
     chain_id: int,
     hashes: Iterable[bytes],
-    driver: type[CancunState] = CancunState,
+    driver: StateMaker = CancunState,
 ) -> CancunState:
     """Return the state under a header's root, to be executed on in the block of that header, by a driver."""
     return driver(AtomicDB(pending), context_of(header, chain_id, hashes), header.state_root)

@@ -17,7 +17,8 @@ from ledger.genesis import CONTRACT
 from node.blocks import EMPTY_ROOT
 from node.chain import Chain
 from node.evm.executor import Driver, Executor
-from node.evm.loop import INLINED, OPCODES, FastState, program_of
+from node.evm.loop import FastState
+from node.evm.program import EFFECTS, OPCODES, program_of
 from tests.contract.world import World
 from tests.node.days import Day
 
@@ -67,7 +68,7 @@ def random_program(dice: random.Random) -> bytes:
         if what < 0.45:
             code += push(dice.choice([*EDGES, dice.randrange(2 ** dice.randint(1, 256)), dice.randrange(300)]))
         elif what < 0.80:
-            code.append(dice.choice(sorted(INLINED - {0x60, 0x56, 0x57})))
+            code.append(dice.choice(sorted(EFFECTS.keys() - {0x56, 0x57})))
             if code[-1] == 0x5B:
                 targets.append(len(code) - 1)
         elif what < 0.86:
@@ -198,6 +199,6 @@ def test_damaged_batches_and_tight_gas() -> None:
 
 
 def test_a_push_cut_by_the_end_of_the_code() -> None:
-    assert program_of(b"\x7f\x01").steps[0][1] == 1 << 248
+    assert program_of(b"\x7f\x01").run_at(0)[3][0] == (0x60, 1 << 248)
     for code in (b"\x7f\x01", b"\x60", b"\x5b\x61\x01", b"\x61\x5b\x5b"):
         same({HERE: code}, b"", 1_000)
