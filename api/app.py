@@ -53,6 +53,7 @@ def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None =
     app.include_router(events.streaming)
     if gateway.hooks:
         app.include_router(webhooks.router)
+        webhooks.document(app)
     if desk:
         app.state.desk = desk
         app.include_router(buyer.router)

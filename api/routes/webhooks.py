@@ -7,7 +7,7 @@ import json
 from typing import Annotated, Any, Final
 
 from cryptography.exceptions import InvalidTag
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api.auth import Member, TheGateway
@@ -160,6 +160,42 @@ def resend(name: str, message: str, gateway: TheGateway, caller: Member) -> dict
         if found is None:
             raise not_found()
         return _delivery(found, webhooks.attempts(session, [found])[found.serial or 0])
+
+
+class EventData(BaseModel):
+    """Ids and codes of what happened; new fields may come."""
+
+    object: str = "event"
+    kind: str = Field(examples=["FILED"])
+    trace: bool
+    org: int = Field(description="Org that wrote the entry.")
+    block: int
+    place: int
+    number: int
+    claimed_at: str
+    rejection: str | None = Field(description="Code of the rejection, on entry.rejected.")
+    value: int | None = Field(description="Handle of a master, or number of a hold.")
+    first_of_kind: bool = Field(description="The subject's first event of this type.")
+
+
+class EventOut(BaseModel):
+    """Body of a webhook, and data of an event in the stream (names of CloudEvents 1.0)."""
+
+    id: str = Field(description="Resumes the stream behind this event.")
+    source: str = Field(examples=["eip155:820250:0x" + "ab" * 20], description="The contract, CAIP-10.")
+    type: str = Field(examples=["parcel.cleared"], description="See GET /v1/event-types; skip what you do not know.")
+    subject: str = Field(examples=["0x" + "cd" * 32], description="Id of the parcel, order or master.")
+    time: str
+    timestamp: str = Field(description="The same time, by the name of Standard Webhooks.")
+    data: EventData
+
+
+def document(app: FastAPI) -> None:
+    """Describe in the schema what receivers get."""
+
+    @app.webhooks.post("event", summary="Something became final")
+    def event(body: EventOut) -> None:
+        """Sent with `webhook-id`, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0, scheme v1)."""
 
 
 def _hooks(gateway: Gateway) -> Hooks:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from clients.cli import listen
 from clients.cli.console import errors, out, say_json
 from clients.cli.session import (
     Json,
@@ -29,6 +30,8 @@ from clients.cli.session import (
 from ledger.domain.errors import LedgerError
 
 app = typer.Typer(no_args_is_help=True, help="The courier: inbox of orders, filings drafted from it, events.")
+app.command("listen")(listen.listen)
+app.command("trigger")(listen.trigger)
 
 
 def _courier(session: Session, spool: Path, open_key: Path) -> Any:

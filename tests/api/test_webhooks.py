@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from api.routes.webhooks import EventOut
 from ledger.chain.batch import Entry
 from ledger.domain.kinds import KindNumber as K
 from node.service import wait_until
@@ -51,7 +52,9 @@ def test_a_parcel_told_to_its_courier(service: World, receiver: Receiver) -> Non
             Webhook(made["secret"]).verify(body + " ", headers)
         for personal in journey.consignee.values():
             assert personal not in body
+        EventOut.model_validate(told, strict=True, extra="forbid")
     assert len(set(receiver.ids())) == 7
+    assert "event" in courier.http.get("/openapi.json").json()["webhooks"]
     assert {json.loads(body)["id"] for _, body in receiver.came} == {each["id"] for each in heard.events}
     listed = log(courier, made["id"])
     assert {each["id"] for each in listed} == set(receiver.ids())
