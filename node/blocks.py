@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -274,8 +275,12 @@ class ExecutedBlock:
 
     Attributes:
         writes: trie nodes and code by hash, not yet kept.
+        again: how often beyond the first time a node came, at several places of the state, by hash.
+        dead: hashes of nodes that went, one for each place; None if the driver did not count.
     """
 
     block: Block
     receipts: tuple[Receipt, ...]
     writes: dict[bytes, bytes]
+    again: dict[bytes, int] = dataclasses.field(default_factory=dict)
+    dead: tuple[bytes, ...] | None = None

@@ -12,12 +12,15 @@ from ledger.chain.state import LedgerState
 from ledger.commitments import batch_hash
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis
-from node.blocks import Block, ExecutedBlock, Header, Receipt
+from node.blocks import EMPTY_ROOT, Block, ExecutedBlock, Header, Receipt
 from node.evm.executor import Driver, Executor
 from node.genesis import execute_genesis
+from node.retention import STATE_WINDOW, Retention
 from node.rules import batch_of
-from node.store import Space, Store, StoreForeign
+from node.store import Space, Store, StoreForeign, height_key
 from node.transactions import hash_of
+
+__all__ = ["Chain", "UnknownBlock", "height_key"]
 
 BLOCKHASH_WINDOW: Final = 256
 HEIGHT_BYTES: Final = 8
@@ -29,16 +32,15 @@ class UnknownBlock(LedgerError):
     code = "block.unknown"
 
 
-def height_key(height: int) -> bytes:
-    """Return a height as the key bytes that sort by number."""
-    return height.to_bytes(HEIGHT_BYTES, "big")
-
-
 class Chain:
     """Reads and extends the chain. One process owns it; calls are not thread-safe."""
 
-    def __init__(self, store: Store, genesis: Genesis, driver: Driver = Driver.PLAIN) -> None:
+    def __init__(
+        self, store: Store, genesis: Genesis, driver: Driver = Driver.PLAIN, window: int = STATE_WINDOW
+    ) -> None:
         """Open the chain of a genesis file, to be executed by a driver; an empty store gets block 0.
+
+        States are kept for so many blocks below the head.
 
         Raises:
             StoreForeign: the store holds another chain.
@@ -47,12 +49,13 @@ class Chain:
         self.genesis = genesis
         self.domain = genesis.domain
         self.nodes = _Nodes(store)
+        self._retention = Retention(store, window)
         self.executor = Executor(self.nodes, genesis.chain_id, self._hashes_below, driver)
         kept = store.get(Space.META + b"genesis")
         if kept is None:
             executed = execute_genesis(genesis)
             self.head = executed.block.header
-            self._commit(executed, {Space.META + b"genesis": executed.block.hash})
+            self._commit(executed, EMPTY_ROOT, {Space.META + b"genesis": executed.block.hash})
             kept = executed.block.hash
         elif kept != execute_genesis(genesis).block.hash:
             raise StoreForeign(
@@ -71,13 +74,13 @@ class Chain:
         if executed.block.header.parent_hash != self.head.hash:
             raise UnknownBlock("The block does not stand on the head.", hint="Execute it on the head first.")
         writes: dict[bytes, bytes | None] = {Space.SEAL + height_key(executed.block.height): seal}
-        self._commit(executed, writes | dict(extra or {}))
+        self._commit(executed, self.head.state_root, writes | dict(extra or {}))
         self.head = executed.block.header
 
-    def _commit(self, executed: ExecutedBlock, extra: dict[bytes, bytes | None]) -> None:
+    def _commit(self, executed: ExecutedBlock, parent_root: bytes, extra: dict[bytes, bytes | None]) -> None:
         block = executed.block
         height = height_key(block.height)
-        writes: dict[bytes, bytes | None] = {Space.NODE + key: value for key, value in executed.writes.items()}
+        writes = self._retention.writes(executed, parent_root)
         writes[Space.BLOCK + height] = block.encode()
         writes[Space.HEIGHT + block.hash] = height
         writes[Space.RECEIPTS + height] = rlp.encode([receipt.to_rlp() for receipt in executed.receipts])

@@ -15,7 +15,7 @@ import rocksdict
 
 from ledger.domain.errors import LedgerError
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the layout; a store of another one is refused, never guessed at."""
 CURRENT: Final = "CURRENT"
 """File that every RocksDB has."""
@@ -25,6 +25,8 @@ class Space:
     """First byte of a key: what lies there."""
 
     NODE: Final = b"n"  # hash -> trie node or code
+    SHARED: Final = b"c"  # hash -> in how many more places the node stands, if in more than one
+    DEAD: Final = b"o"  # height -> hashes of the nodes that the block replaced
     BLOCK: Final = b"b"  # height -> block
     HEIGHT: Final = b"h"  # block hash -> height
     RECEIPTS: Final = b"r"  # height -> receipts
@@ -36,6 +38,11 @@ class Space:
     PROMISE: Final = b"a"  # batch hash -> signed receipt
     REFUSED: Final = b"x"  # batch digest -> why it never came into a block
     META: Final = b"m"  # name -> value
+
+
+def height_key(height: int) -> bytes:
+    """Return a height as the key bytes that sort by number."""
+    return height.to_bytes(8, "big")
 
 
 class StoreFault(LedgerError):
@@ -85,6 +92,14 @@ class Store(Protocol):
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value under a key, or None."""
+        ...
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """Return the values under keys, None where there is none."""
+        ...
+
+    def node(self, key: bytes) -> bytes | None:
+        """Return a trie node or code by hash, or None."""
         ...
 
     def scan(self, space: bytes, start: bytes = b"", limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
@@ -217,6 +232,18 @@ class RocksStore:
             raise _translated(error, self._path) from error
         return value
 
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """Return the values under keys, None where there is none.
+
+        Raises:
+            StoreCorrupt: a file that holds one is damaged.
+        """
+        try:
+            values: list[bytes | None] = self._database.get(keys) if keys else []
+        except Exception as error:  # see __init__
+            raise _translated(error, self._path) from error
+        return values
+
     def node(self, key: bytes) -> bytes | None:
         """Return a trie node or code by hash, or None."""
         return self.get(Space.NODE + key)
@@ -283,6 +310,10 @@ class MemoryStore:
     def get(self, key: bytes) -> bytes | None:
         """Return the value under a key, or None."""
         return self._values.get(key)
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """Return the values under keys, None where there is none."""
+        return [self._values.get(key) for key in keys]
 
     def node(self, key: bytes) -> bytes | None:
         """Return a trie node or code by hash, or None."""

@@ -103,6 +103,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "spool.full": Sentence("보관함이 가득 찼습니다.", "The spool is full."),
     "spool.in-use": Sentence("다른 프로그램이 보관함에서 보내고 있습니다.", "Another process sends from the spool."),
     "spool.unusable": Sentence("보관함을 쓸 수 없습니다.", "The spool cannot be used."),
+    "state.pruned": Sentence("오래된 상태는 더 이상 보관하지 않습니다.", "The state is older than what is kept."),
     "store.corrupt": Sentence("저장소가 손상되었습니다.", "The files of the store are damaged."),
     "store.foreign-chain": Sentence("다른 체인의 저장소입니다.", "The store belongs to another chain."),
     "store.full": Sentence("디스크가 가득 찼습니다.", "The disk is full."),

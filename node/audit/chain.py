@@ -19,9 +19,9 @@ from eth_hash.auto import keccak
 
 from ledger.genesis import Genesis
 from node.audit.report import Found, Report
-from node.blocks import Block, ExecutedBlock, InvalidBlock, MalformedBlock
+from node.blocks import EMPTY_ROOT, Block, ExecutedBlock, Header, InvalidBlock, MalformedBlock
 from node.chain import Chain, height_key
-from node.evm.executor import Executor
+from node.evm.executor import Executor, nodes_of
 from node.genesis import execute_genesis
 from node.remote import RemoteNode
 from node.rules import check_seal, check_stops_first
@@ -111,6 +111,7 @@ def audit_chain(
     executor = Executor(nodes, genesis.chain_id)
     first = execute_genesis(genesis)
     parent: Block | None = None
+    headers: list[Header] = []
     transactions = 0
     for raw in blocks:
         try:
@@ -125,11 +126,13 @@ def audit_chain(
         if seen:
             seen(executed)
         parent = executed.block
+        headers.append(parent.header)
         transactions += len(executed.block.transactions)
         if progress:
             progress(raw.height, raw.total)
-    if store is not None and not findings:
+    if store is not None and headers and not findings:
         findings += _check_nodes(store, nodes)
+        findings += _check_states(store, nodes, headers)
     head = parent or first.block
     subject = {
         "genesis": "0x" + first.block.hash.hex(),
@@ -168,11 +171,29 @@ def _stored(executed: ExecutedBlock, raw: RawBlock, store: Store | None) -> Iter
     if store is None:
         return
     for key, value in executed.writes.items():
-        kept = store.get(Space.NODE + key)
-        if kept != value:
-            what = "is missing" if kept is None else "was altered"
-            yield Found("store.state", height, f"block {height}: state entry 0x{key.hex()} {what}.")
+        kept = store.node(key)
+        if kept is not None and kept != value:
+            yield Found("store.state", height, f"block {height}: state entry 0x{key.hex()} was altered.")
             return
+
+
+def _oldest_state(store: Store, head: int) -> int:
+    """Return the height of the oldest state that the store still has whole: older ones were let go (`Retention`)."""
+    for key, _ in store.scan(Space.DEAD, limit=1):
+        return int.from_bytes(key, "big") - 1
+    return head
+
+
+def _check_states(store: Store, nodes: _Nodes, headers: list[Header]) -> Iterator[Found]:
+    """Check that the states of the window are there whole."""
+    before = EMPTY_ROOT
+    for header in headers[_oldest_state(store, headers[-1].number) :]:
+        for key in sorted(nodes_of(nodes, header.state_root, before)):
+            if store.node(key) is None:
+                height = header.number
+                yield Found("store.state", height, f"block {height}: state entry 0x{key.hex()} is missing.")
+                return
+        before = header.state_root
 
 
 def _check_nodes(store: Store, nodes: _Nodes) -> Iterator[Found]:

@@ -78,6 +78,7 @@ class FastAccountDB(AccountDB):  # type: ignore[misc]  # py-evm's classes are un
         """Take py-evm's arguments and what is kept from block to block."""
         self.journal: list[Undo] = []
         self.warmed: list[tuple[set[int], int]] = []
+        self._codes: set[bytes] = set()
         self._marks: dict[JournalDBCheckpoint, tuple[int, int]] = {}
         self._caches = caches
         super().__init__(db, state_root)
@@ -137,10 +138,17 @@ class FastAccountDB(AccountDB):  # type: ignore[misc]  # py-evm's classes are un
             warm.discard(slot)
         self.warmed.clear()
 
+    def set_code(self, address: bytes, code: bytes) -> None:
+        """Give an account code, which is kept for good."""
+        super().set_code(address, code)
+        self._codes.add(keccak(code))
+
     def persist(self) -> Any:
         """Write what came: the nodes of all tries, and code."""
         stores = dict(self._account_stores)
         self.make_state_root()
+        for code in self._codes & self.tries.born.keys():  # code whose bytes are a node's must outlive that node
+            self.tries.again[code] = self.tries.again.get(code, 0) + 1
         for key, raw in self.tries.born.items():
             self._raw_store_db[key] = raw
         witness = super().persist()

@@ -22,6 +22,7 @@ from trie import HexaryTrie
 
 from ledger.chain.transaction import BATCH_GAS
 from node.blocks import Block, ExecutedBlock, Header, Log, Receipt
+from node.evm.loop import FastState
 from node.evm.state import Nodes, Pending, StateMaker, keep, open_state
 from node.evm.transactions import InvalidTransaction, decode
 
@@ -201,4 +202,7 @@ class BlockBuilder:
             bloom=bloom.to_bytes(256, "big"),
             gas_used=self._gas,
         )
-        return ExecutedBlock(Block(header, tuple(self._raw)), tuple(self._receipts), self._pending.writes)
+        block, receipts = Block(header, tuple(self._raw)), tuple(self._receipts)
+        if isinstance(self._state, FastState):
+            return ExecutedBlock(block, receipts, self._pending.writes, self._state.again, self._state.dead)
+        return ExecutedBlock(block, receipts, self._pending.writes)

@@ -20,7 +20,7 @@ from node.evm.genesis import genesis_block, run_constructor
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
 from node.evm.slots import Caches
-from node.evm.state import Nodes, Pending, StateMaker, open_state
+from node.evm.state import Nodes, Pending, StateMaker, StatePruned, came_and_went, check_kept, nodes_of, open_state
 from node.evm.transactions import InvalidTransaction, decode
 
 __all__ = [
@@ -29,8 +29,11 @@ __all__ = [
     "Executor",
     "InvalidTransaction",
     "Nodes",
+    "StatePruned",
     "TransactionResult",
+    "came_and_went",
     "genesis_block",
+    "nodes_of",
     "run_constructor",
 ]
 
@@ -107,6 +110,7 @@ class Executor:
         return executed
 
     def _state(self, header: Header) -> CancunState:
+        check_kept(self._nodes, header)
         return open_state(Pending(self._nodes), header, self.chain_id, self._hashes(header.number), self._driver)
 
     def call(

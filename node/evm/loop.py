@@ -363,3 +363,13 @@ class FastState(CancunState):  # type: ignore[misc]  # py-evm's classes are unty
     def get_account_db_class(self) -> Any:
         """Return what makes the account database."""
         return partial(FastAccountDB, caches=self._caches)
+
+    @property
+    def again(self) -> dict[bytes, int]:
+        """How often beyond the first time a node or code came, by hash."""
+        return dict(self._account_db.tries.again)
+
+    @property
+    def dead(self) -> tuple[bytes, ...]:
+        """Hashes of the nodes that went, one for each place."""
+        return tuple(self._account_db.tries.dead)

@@ -10,7 +10,7 @@ from eth_hash.auto import keccak
 from trie import HexaryTrie
 
 from node.blocks import EMPTY_ROOT, Header
-from node.evm.state import Nodes
+from node.evm.state import Nodes, check_kept
 
 EMPTY_CODE = keccak(b"")
 
@@ -54,7 +54,12 @@ class AccountProof:
 
 
 def prove(nodes: Nodes, header: Header, address: bytes, slots: Sequence[int]) -> AccountProof:
-    """Return the proof of an account and slots against the block's state root."""
+    """Return the proof of an account and slots against the block's state root.
+
+    Raises:
+        StatePruned: the state is no longer kept.
+    """
+    check_kept(nodes, header)
     reader = _Reader(nodes)
     trie = HexaryTrie(reader, header.state_root)
     key = keccak(address)

@@ -10,7 +10,9 @@ from eth.db.backends.base import BaseDB
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.state import CancunState
 
-from node.blocks import Header
+from ledger.domain.errors import LedgerError
+from node.blocks import EMPTY_ROOT, Header
+from node.evm.changes import Changes
 
 StateMaker = Callable[[AtomicDB, ExecutionContext, bytes], CancunState]
 """Makes a driver's state from a database, what opcodes see of the block, and a root."""
@@ -24,11 +26,30 @@ class Nodes(Protocol):
         ...
 
 
+class StatePruned(LedgerError):
+    """A state older than the window: its nodes are gone, its block is kept."""
+
+    code = "state.pruned"
+
+
+def check_kept(nodes: Nodes, header: Header) -> None:
+    """Check that the state of a block can be read.
+
+    Raises:
+        StatePruned: it is older than what is kept.
+    """
+    if header.state_root != EMPTY_ROOT and nodes.node(header.state_root) is None:
+        raise StatePruned(
+            f"The state of block {header.number} is no longer kept.",
+            hint="Ask for a newer block, or execute the chain again from its blocks.",
+        )
+
+
 class Pending(BaseDB):  # type: ignore[misc]  # py-evm's base is untyped
     """Reads see what a block wrote before the store; nothing is written through."""
 
-    def __init__(self, nodes: Nodes) -> None:
-        self.writes: dict[bytes, bytes] = {}
+    def __init__(self, nodes: Nodes, writes: dict[bytes, bytes] | None = None) -> None:
+        self.writes: dict[bytes, bytes] = {} if writes is None else writes
         self._node = nodes.node
 
     def __getitem__(self, key: bytes) -> bytes:
@@ -90,3 +111,27 @@ def keep(state: CancunState) -> bytes:
     root: bytes = state.make_state_root()
     state.persist()
     return root
+
+
+def came_and_went(
+    nodes: Nodes, writes: dict[bytes, bytes], old_root: bytes, new_root: bytes
+) -> tuple[dict[bytes, int], tuple[bytes, ...]]:
+    """Return what a driver that counts would have: how often nodes came again, and which went.
+
+    Args:
+        nodes: the store before the block.
+        writes: nodes and code of the block.
+        old_root: state root before it.
+        new_root: state root after it.
+    """
+    changes = Changes(Pending(nodes, writes).__getitem__)
+    changes.compare_states(old_root, new_root)
+    again = {key: number - (key in writes) for key, number in changes.born.items() if number > (key in writes)}
+    return again, tuple(changes.dead)
+
+
+def nodes_of(nodes: Nodes, root: bytes, since: bytes = EMPTY_ROOT) -> frozenset[bytes]:
+    """Return the hashes of the nodes and code of a state that another one does not have in the same place."""
+    changes = Changes(Pending(nodes).__getitem__)
+    changes.compare_states(since, root)
+    return frozenset(changes.born)
