@@ -6,7 +6,7 @@ and in a list that is read anew, but no stream goes back for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -97,12 +97,15 @@ def entries(session: Session, caller: Caller, after: Key, limit: int, *, inclusi
     height = cursor_height(session)  # before the rows: what stands up to here is whole, even without a snapshot
     each: Any = aliased(EntryRow)
     key = tuple_(each.height, each.place, each.number)
-    beyond = and_(key >= tuple_(*after) if inclusive else key > tuple_(*after), each.height <= height)
+    beyond = key >= tuple_(*after) if inclusive else key > tuple_(*after)
     order = (each.height, each.place, each.number)
-    edge = session.exec(select(*order).where(beyond).order_by(*order).offset(SCAN - 1).limit(1)).one_or_none()
+    window = select(*order).where(beyond, each.height <= height).order_by(*order)
+    edge = session.exec(window.offset(SCAN - 1).limit(1)).one_or_none()
     chosen = select(each).where(beyond, _may_see(caller, each))
-    if edge is not None:
-        chosen = chosen.where(key <= tuple_(*edge))
+    if edge is None:
+        chosen = chosen.where(each.height <= height)
+    else:  # the plain bound on the height is what ends the walk along the index
+        chosen = chosen.where(key <= tuple_(*edge), each.height <= edge[0])
     found = list(session.exec(chosen.order_by(*order).limit(limit + 1)))
     if len(found) > limit:
         return EntryPage(found[:limit], key_of(found[limit - 1]), more=True, height=height)
@@ -132,7 +135,7 @@ def _types(entry: EntryRow) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _firsts(session: Session, caller: Caller, rows: Iterable[EntryRow]) -> dict[tuple[bytes, str], Key]:
+def _firsts(session: Session, caller: Caller, rows: Sequence[EntryRow]) -> dict[tuple[bytes, str], Key]:
     """Return where each type first stands of each subject; of rejected entries only the caller's own count."""
     subjects = sorted({row.subject for row in rows})
     if not subjects:
@@ -140,17 +143,20 @@ def _firsts(session: Session, caller: Caller, rows: Iterable[EntryRow]) -> dict[
     where = cast(EntryRow.height, BigInteger) * (1 << 32) + col(EntryRow.place) * (1 << 12) + col(EntryRow.number)
     kinds = (EntryRow.subject, EntryRow.trace, EntryRow.kind, EntryRow.cleared, EntryRow.referred)
     accepted = select(*kinds, func.min(where)).where(col(EntryRow.rejection).is_(None))  # type: ignore[call-overload]
-    rejected = select(EntryRow.subject, func.min(where)).where(
-        col(EntryRow.rejection).is_not(None), EntryRow.org == caller.org
-    )
-    among = col(EntryRow.subject).in_(subjects)
     told = [
         ((subject, name), first)
-        for subject, trace, kind, cleared, referred, first in session.exec(accepted.where(among).group_by(*kinds))
+        for subject, trace, kind, cleared, referred, first in session.exec(
+            accepted.where(col(EntryRow.subject).in_(subjects)).group_by(*kinds)
+        )
         for name in types_of(kind, trace=trace, rejected=False, cleared=cleared, referred=referred)
     ]
-    told += [((subject, REJECTED), first) for subject, first in
-             session.exec(rejected.where(among).group_by(col(EntryRow.subject)))]  # fmt: skip
+    refused = sorted({row.subject for row in rows if row.rejection is not None})
+    if refused:
+        own = col(EntryRow.org) + 0 == caller.org  # by the subject's index: an org's own entries are many
+        rejected = select(EntryRow.subject, func.min(where)).where(
+            col(EntryRow.rejection).is_not(None), own, col(EntryRow.subject).in_(refused)
+        )
+        told += [((subject, REJECTED), first) for subject, first in session.exec(rejected.group_by(EntryRow.subject))]  # type: ignore[arg-type]
     found: dict[tuple[bytes, str], int] = {}
     for key, first in told:
         found[key] = min(found.get(key, first), first)
