@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.gate import Fate, Gate, State
-from clients.spool import Signed, Spool
+from clients.spool import Spool
+from clients.spool_file import Signed
 from ledger.chain.writer import BATCH_LIFE
 from ledger.domain.errors import LedgerError
 
@@ -204,26 +205,36 @@ class Sender:
         return False  # its number is free: the next batch takes it, or an empty one if others are on their way
 
     def _renew(self, signed: Signed, error: LedgerError, now: int) -> bool:
-        """Sign a batch anew once the old form is over by the chain's time."""
+        """Sign a batch anew once the old form is over by the chain's time, if its number is still free."""
         if now <= signed.batch.not_after:
             self._spool.note_waiting(signed, error.code, error.detail)
+            return False
+        if self._found(signed):
+            return True
+        if self._expected(signed) > signed.batch.seq:
+            self._spool.note_void(signed)
             return False
         return self._send(self._spool.sign_again(signed, now + self._life), now)
 
     def _out_of_sequence(self, signed: Signed, error: LedgerError, now: int) -> bool:
         """Find out whose number it is: an older form's of this batch, a gap's before it, or another program's."""
-        for name, _ in self._spool.forms(signed):
-            if self._note_form(signed, self._gate.status(name)):
-                return True
-        lane, seq = signed.batch.lane, signed.batch.seq
-        expected = self._gate.next_seq(self._spool.signer.address, lane)
-        if expected <= seq:
+        if self._found(signed):
+            return True
+        expected = self._expected(signed)
+        if expected <= signed.batch.seq:
             return self._fill_gap(signed, expected, now)
         if all(not_after < now for _, not_after in self._spool.forms(signed)):
             self._spool.note_void(signed)
         else:
             self._spool.note_waiting(signed, error.code, "Another program used this number of the lane.")
         return False
+
+    def _expected(self, signed: Signed) -> int:
+        return self._gate.next_seq(self._spool.signer.address, signed.batch.lane)
+
+    def _found(self, signed: Signed) -> bool:
+        """Return whether the gate has any form of a batch."""
+        return any(self._note_form(signed, self._gate.status(name)) for name, _ in self._spool.forms(signed))
 
     def _note_form(self, signed: Signed, fate: Fate) -> bool:
         if fate.state in (State.UNKNOWN, State.REFUSED, State.EXPIRED):

@@ -14,9 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clients.gate import Outcome
-from clients.spool_file import TABLES, SpoolForeign, SpoolFull, SpoolInUse, faults
+from clients.spool_file import Signed, SpoolForeign, SpoolFull, SpoolInUse, SpoolReader, faults, word
 from ledger.chain.batch import Batch, Entry
 from ledger.commitments import LedgerDomain
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, TRACE_LANE
@@ -68,43 +66,7 @@ class Added:
     known: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A batch of the spool, with the newest form it was signed in.
-
-    Attributes:
-        tried: it may have left this machine.
-    """
-
-    id: int
-    state: str
-    batch: Batch
-    name: bytes
-    tried: bool
-    count: int
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An entry and what became of it, for people.
-
-    Attributes:
-        outcome: empty while it is on its way, else recorded, rejected (it alone) or refused (with its batch).
-        state: of its batch, `waiting` before it has one.
-    """
-
-    place: str
-    name: str
-    subject: int
-    state: str
-    outcome: str
-    code: str
-    effects: tuple[str, ...]
-
-
-class Spool:
+class Spool(SpoolReader):
     """One key's spool for one chain. Several processes may add; one sends (see :meth:`sending`)."""
 
     def __init__(
@@ -116,14 +78,9 @@ class Spool:
         Raises:
             SpoolFault: it cannot be used, or belongs to another key or chain.
         """
-        self.path, self.domain, self.signer = path, domain, signer
+        super().__init__(path)
+        self.domain, self.signer = domain, signer
         self._max_waiting, self._max_file = max_waiting, max_file
-        self._lock = threading.RLock()
-        with faults():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + TABLES)
         self._bind("key", signer.address)
         self._bind("chain", domain.self_hash())
 
@@ -133,10 +90,6 @@ class Spool:
             (kept,) = db.execute("SELECT value FROM bound WHERE what = ?", (what,)).fetchone()
         if kept != value:
             raise SpoolForeign(f"{self.path} is the spool of another {what}.", hint="Use one file for each of them.")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -155,10 +108,6 @@ class Spool:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-
-    def _read(self, query: str, *values: Any) -> list[Any]:
-        with self._lock, faults():
-            return self._db.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def sending(self) -> Iterator[None]:
@@ -273,26 +222,6 @@ class Spool:
         return self.batch(signed.id)
 
     # --------------------------------------------------------------------------------------------- how far they came
-    def batch(self, number: int) -> Signed:
-        """Return a batch with its newest form."""
-        return self._batches("batch.id = ?", number)[0]
-
-    def live(self, lane: int) -> list[Signed]:
-        """Return the batches of a lane that are on their way, by number."""
-        return self._batches("lane = ? AND state IN ('signed', 'sent', 'included') ORDER BY seq", word(lane))
-
-    def _batches(self, where: str, *values: Any) -> list[Signed]:
-        rows = self._read(
-            "SELECT batch.id, state, lane, seq, not_after, entries, signature, name, tried, count, code, reason"  # noqa: S608
-            " FROM batch JOIN version ON version.batch = batch.id AND version.number ="
-            f" (SELECT max(number) FROM version WHERE batch = batch.id) WHERE {where}",
-            *values,
-        )
-        return [
-            Signed(row[0], row[1], Batch(int.from_bytes(row[2], "big"), *row[3:7]), row[7], bool(row[8]), *row[9:12])
-            for row in rows
-        ]
-
     def taken(self, lane: int, start: int) -> set[int]:
         """Return the numbers of a lane, from one on, that batches of this spool have or had in the chain."""
         rows = self._read(
@@ -348,30 +277,6 @@ class Spool:
             _set_state(db, signed.id, "void", "batch.sequence", "")
             db.execute("UPDATE entry SET batch = NULL, number = NULL WHERE batch = ?", (signed.id,))
 
-    # --------------------------------------------------------------------------------------------------- answering
-    def rows(self, ticket: int | None = None, *, open_only: bool = False, limit: int = 1_000_000) -> list[Row]:
-        """Return entries and what became of them, in the order they came."""
-        found = self._read(
-            "SELECT place, name, packed, coalesce(batch.state, 'waiting'), outcome, entry.code, effects, batch.code"
-            " FROM entry LEFT JOIN batch ON batch.id = entry.batch"
-            " WHERE (?1 IS NULL OR ticket = ?1) AND (NOT ?2 OR outcome = '') ORDER BY entry.id LIMIT ?3",
-            ticket, open_only, limit,
-        )  # fmt: skip
-        return [
-            Row(row[0], row[1], int.from_bytes(row[2][:32], "big"), row[3], row[4], row[5] or row[7] or "",
-                tuple(row[6].split())) for row in found
-        ]  # fmt: skip
-
-    def counts(self, ticket: int | None = None) -> dict[str, int]:
-        """Return how many entries are open and how many ended, by outcome."""
-        rows = self._read("SELECT outcome, count(*) FROM entry WHERE ?1 IS NULL OR ticket = ?1 GROUP BY 1", ticket)
-        found = dict(rows)
-        return {name or "open": found.get(name, 0) for name in ("", "recorded", "rejected", "refused")}
-
-    def stuck(self) -> list[Signed]:
-        """Return the batches that do not go on, with why."""
-        return self._batches("state IN ('signed', 'sent') AND code != '' ORDER BY batch.id")
-
     def prune(self, now: int | None = None, keep: int = KEEP_SECONDS) -> int:
         """Forget what ended longer ago than `keep` seconds; return how many entries."""
         before = (int(time.time()) if now is None else now) - keep
@@ -382,11 +287,6 @@ class Spool:
             db.execute(f"DELETE FROM batch WHERE id IN ({old})", (before,))  # noqa: S608
             db.execute("DELETE FROM ticket WHERE at < ? AND id NOT IN (SELECT ticket FROM entry)", (before,))
         return gone
-
-
-def word(value: int) -> bytes:
-    """Return a 64-bit number as bytes: SQLite's own integers end at 63 bits."""
-    return value.to_bytes(8, "big")
 
 
 def _fitting(sizes: Sequence[int]) -> int:

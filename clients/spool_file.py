@@ -1,12 +1,17 @@
-"""The file of a spool: its tables, and what can go wrong with it."""
+"""The file of a spool: its tables, what it tells, and what can go wrong with it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
+from ledger.chain.batch import Batch
 from ledger.domain.errors import LedgerError
 
 TABLES: Final = """
@@ -87,3 +92,113 @@ def faults() -> Iterator[None]:
         raise SpoolFault(f"The spool cannot be used: {error}.", hint="Check the path.") from error
     except OSError as error:
         raise SpoolFault(f"The spool cannot be used: {error.strerror}.", hint="Check the path.") from error
+
+
+def word(value: int) -> bytes:
+    """Return a 64-bit number as bytes: SQLite's own integers end at 63 bits."""
+    return value.to_bytes(8, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A batch of the spool, with the newest form it was signed in.
+
+    Attributes:
+        tried: it may have left this machine.
+    """
+
+    id: int
+    state: str
+    batch: Batch
+    name: bytes
+    tried: bool
+    count: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry and what became of it, for people.
+
+    Attributes:
+        outcome: empty while it is on its way, else recorded, rejected (it alone) or refused (with its batch).
+        state: of its batch, `waiting` before it has one.
+    """
+
+    place: str
+    name: str
+    subject: int
+    state: str
+    outcome: str
+    code: str
+    effects: tuple[str, ...]
+
+
+class SpoolReader:
+    """What a spool tells; it needs no key."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file.
+
+        Raises:
+            SpoolFault: it cannot be used.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        with faults():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _read(self, query: str, *values: Any) -> list[Any]:
+        with self._lock, faults():
+            return self._db.execute(query, values).fetchall()
+
+    def batch(self, number: int) -> Signed:
+        """Return a batch with its newest form."""
+        return self._batches("batch.id = ?", number)[0]
+
+    def live(self, lane: int) -> list[Signed]:
+        """Return the batches of a lane that are on their way, by number."""
+        return self._batches("lane = ? AND state IN ('signed', 'sent', 'included') ORDER BY seq", word(lane))
+
+    def _batches(self, where: str, *values: Any) -> list[Signed]:
+        rows = self._read(
+            "SELECT batch.id, state, lane, seq, not_after, entries, signature, name, tried, count, code, reason"  # noqa: S608
+            " FROM batch JOIN version ON version.batch = batch.id AND version.number ="
+            f" (SELECT max(number) FROM version WHERE batch = batch.id) WHERE {where}",
+            *values,
+        )
+        return [
+            Signed(row[0], row[1], Batch(int.from_bytes(row[2], "big"), *row[3:7]), row[7], bool(row[8]), *row[9:12])
+            for row in rows
+        ]
+
+    def rows(self, ticket: int | None = None, *, open_only: bool = False, limit: int = 1_000_000) -> list[Row]:
+        """Return entries and what became of them, in the order they came."""
+        found = self._read(
+            "SELECT place, name, packed, coalesce(batch.state, 'waiting'), outcome, entry.code, effects, batch.code"
+            " FROM entry LEFT JOIN batch ON batch.id = entry.batch"
+            " WHERE (?1 IS NULL OR ticket = ?1) AND (NOT ?2 OR outcome = '') ORDER BY entry.id LIMIT ?3",
+            ticket, open_only, limit,
+        )  # fmt: skip
+        return [
+            Row(row[0], row[1], int.from_bytes(row[2][:32], "big"), row[3], row[4], row[5] or row[7] or "",
+                tuple(row[6].split())) for row in found
+        ]  # fmt: skip
+
+    def counts(self, ticket: int | None = None) -> dict[str, int]:
+        """Return how many entries are open and how many ended, by outcome."""
+        rows = self._read("SELECT outcome, count(*) FROM entry WHERE ?1 IS NULL OR ticket = ?1 GROUP BY 1", ticket)
+        found = dict(rows)
+        return {name or "open": found.get(name, 0) for name in ("", "recorded", "rejected", "refused")}
+
+    def stuck(self) -> list[Signed]:
+        """Return the batches that do not go on, with why."""
+        return self._batches("state IN ('signed', 'sent') AND code != '' ORDER BY batch.id")
