@@ -68,7 +68,7 @@ def status_of(row: ParcelRow | None) -> str:
 
 def shown_use(session: Session, seals: Seals, orgs: Mapping[int, Org], use: UseRow, row: ParcelRow | None) -> ShownUse:
     """Return a use as its holder sees it; `orgs` are the members by handle."""
-    told = seals.open(use.sealed, use.id.encode())
+    told = seals.open(use.sealed, use.id.encode(), use.person)
     word = Parcel(int.from_bytes(row.word, "big")) if row else Parcel(0)
     status = status_of(row)
     causes = [Cause(each) for each in uses.cause_of(session, use.parcel)]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
-from ledger.store.sealing import Seals
+from ledger.domain.identifiers import PCCC
+from ledger.store.sealing import PERSON, Seals
 from ledger.store.tables.identity import NumberRow, PersonRow
 
 
@@ -20,6 +21,7 @@ class Registered:
     retired: bool
     name: str = field(repr=False)
     phone: str = field(repr=False)
+    zip: str = field(repr=False, default="")
 
     def matches(self, told: Mapping[str, str]) -> bool:
         """Whether name and telephone are those of the register; all three must match since April 2022."""
@@ -30,18 +32,33 @@ class Registered:
         return _digits(phone) == _digits(self.phone)
 
 
-def register(session: Session, seals: Seals, number: str, name: str, phone: str) -> bytes:
+def register(session: Session, seals: Seals, number: str, name: str, phone: str, postcode: str = "") -> bytes:
     """Put a person with a number into the register; a known number changes nothing. Return the person's id."""
-    lookup = seals.number(number)
-    known = session.get(NumberRow, lookup)
-    if known is not None:
-        return known.person
-    person = os.urandom(16)
-    session.add(PersonRow(id=person, sealed=seals.seal({"name": name, "phone": phone}, person)))
-    session.flush()
-    session.add(NumberRow(lookup=lookup, person=person))
-    session.flush()
-    return person
+    return register_all(session, seals, {number: {"name": name, "phone": phone, "zip": postcode}})[0]
+
+
+def register_all(session: Session, seals: Seals, told: Mapping[str, Mapping[str, str]]) -> list[bytes]:
+    """Put people into the register: name, phone and zip by number; a known number changes nothing. Return their ids.
+
+    Raises:
+        InvalidPCCC: one is no number at all.
+    """
+    found: list[bytes] = []
+    fresh = {number: os.urandom(16) for number in told if _row(session, seals, number) is None}
+    if seals.people:
+        seals.people.make_all(seals.people.name(PERSON, person) for person in fresh.values())
+    for number, each in told.items():
+        known = _row(session, seals, number)
+        if known is None:
+            person = fresh[number]
+            content = {key: each.get(key, "") for key in ("name", "phone", "zip")}
+            sealed = seals.seal(content, person, person)
+            session.add(PersonRow(id=person, sealed=sealed, key_name=seals.name_of(person)))
+            session.flush()
+            session.add(_number(seals, number, person, 0))
+            session.flush()
+        found.append(known.person if known else fresh[number])
+    return found
 
 
 def reissue(session: Session, seals: Seals, old: str, new: str) -> None:
@@ -50,12 +67,12 @@ def reissue(session: Session, seals: Seals, old: str, new: str) -> None:
     Raises:
         KeyError: nobody holds the old number.
     """
-    row = session.get(NumberRow, seals.number(old))
+    row = _row(session, seals, old)
     if row is None:
         raise KeyError("nobody holds this number")
     row.retired = True
     session.add(row)
-    session.add(NumberRow(lookup=seals.number(new), person=row.person, generation=row.generation + 1))
+    session.add(_number(seals, new, row.person, row.generation + 1))
     session.flush()
 
 
@@ -65,14 +82,42 @@ def holder(session: Session, seals: Seals, number: str) -> Registered | None:
     Raises:
         InvalidPCCC: it is no number at all.
     """
-    row = session.get(NumberRow, seals.number(number))
+    row = _row(session, seals, number)
     if row is None:
         return None
     person = session.get(PersonRow, row.person)
-    if person is None:
+    if person is None or person.erased_at is not None:
         return None
-    told = seals.open(person.sealed, person.id)
-    return Registered(person.id, row.retired, told["name"], told["phone"])
+    told = seals.open(person.sealed, person.id, person.id)
+    return Registered(person.id, row.retired, told["name"], told["phone"], told.get("zip", ""))
+
+
+def reindex(session: Session, seals: Seals, limit: int = 1_000) -> int:
+    """Write numbers anew that stand under an older key of the index; return how many. At 0 the older key can go."""
+    chosen = select(NumberRow).where(NumberRow.key != seals.index.newest, col(NumberRow.sealed).isnot(None))
+    rows = list(session.exec(chosen.limit(limit)))
+    for row in rows:
+        number = seals.open(row.sealed or b"", row.person, row.person)["number"]
+        fresh = _number(seals, number, row.person, row.generation)
+        fresh.retired = row.retired
+        session.delete(row)
+        session.flush()
+        session.add(fresh)
+    session.flush()
+    return len(rows)
+
+
+def _number(seals: Seals, number: str, person: bytes, generation: int) -> NumberRow:
+    plain = PCCC.parse(number).value
+    sealed = seals.seal({"number": plain}, person, person)
+    return NumberRow(
+        lookup=seals.number(plain), key=seals.index.newest, sealed=sealed, person=person, generation=generation
+    )
+
+
+def _row(session: Session, seals: Seals, number: str) -> NumberRow | None:
+    lookups = seals.index.every(number)
+    return session.exec(select(NumberRow).where(col(NumberRow.lookup).in_(lookups))).first()
 
 
 def read_person(session: Session, identifier: bytes) -> PersonRow:

@@ -104,8 +104,8 @@ def note_use(
         )  # fmt: skip
         shown = dict(shown) | {"link": link}
     else:
-        shown = dict(shown) | {"link": seals.open(row.sealed, row.id.encode())["link"]}
-    row.sealed = seals.seal(shown, row.id.encode())
+        shown = dict(shown) | {"link": seals.open(row.sealed, row.id.encode(), person)["link"]}
+    row.sealed = seals.seal(shown, row.id.encode(), person)
     row.receiver_differs = receiver_differs
     session.add(row)
     session.flush()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ledger.store.tables import access, chain, identity, outbox, webhooks
+from ledger.store.tables import access, chain, history, identity, outbox, vault, webhooks
 
-__all__ = ["access", "chain", "identity", "outbox", "webhooks"]
+__all__ = ["access", "chain", "history", "identity", "outbox", "vault", "webhooks"]

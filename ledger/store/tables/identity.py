@@ -22,7 +22,10 @@ class PersonRow(SQLModel, table=True):
 
     id: bytes = raw(16, primary_key=True)
     sealed: bytes = Field(sa_type=LargeBinary)
-    """Name, telephone and zip as registered, sealed."""
+    """Name, telephone and zip as registered, sealed under the person's own key; empty once he is erased."""
+    key_name: bytes | None = Field(default=None, sa_type=LargeBinary(32), index=True)
+    """Name of the person's data key, by which the register of erasures knows him."""
+    erased_at: dt.datetime | None = moment(nullable=True)
     state: str = Field(default="active", max_length=8)
     thawed_until: dt.datetime | None = moment(nullable=True)
     consent_first: bool = False
@@ -35,6 +38,10 @@ class NumberRow(SQLModel, table=True):
 
     lookup: bytes = raw(32, primary_key=True)
     """Keyed index of the number."""
+    key: int = 0
+    """Id of the key of the index."""
+    sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """The number under the person's own key, so that the index can be made anew under another key."""
     person: bytes = Field(sa_type=LargeBinary(16), foreign_key="person.id", index=True)
     generation: int = 0
     retired: bool = False
