@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from api.bells import Bells
 from api.webhooks.guard import Guard
 from ledger.chain.port import ChainPort
 from ledger.chain.state import LedgerState
@@ -41,6 +42,7 @@ class Gateway:
         chain_time: the chain's time, seconds UTC: a replay's clock on a demo chain, else the machine's.
         secret: signs list cursors; 32 bytes.
         hooks: None if this gateway sends no webhooks.
+        bells: rung where work comes up, so that jobs need not look for it all the time.
     """
 
     database: Database
@@ -52,6 +54,7 @@ class Gateway:
     now: Callable[[], dt.datetime]
     chain_time: Callable[[], int]
     hooks: Hooks | None = None
+    bells: Bells = field(default_factory=Bells)
 
     def chain_now(self) -> dt.datetime:
         """Return the chain's time as an aware time: what people's wishes and rules are judged by."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from api.bells import Bell
 from api.metrics import FAULTS
 from ledger.domain.errors import LedgerError
 
@@ -17,18 +19,67 @@ IDLE: Final = 0.02
 """Seconds between two looks for work when there was none."""
 SLOWEST: Final = 5.0
 """Longest pause after failures, seconds."""
+FIRST_SILENCE: Final = 1.0
+LONGEST_SILENCE: Final = 300.0
+"""Seconds for which a trouble that was told is not told again: doubled each time, up to this."""
+HEALED: Final = 2 * SLOWEST
+"""Seconds without a failure after which a job counts as well: some steps of a job in trouble find nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job and its step: how much it did, 0 if there was nothing to do.
 
-    `fatal` are codes after which trying again is of no use.
+    `fatal` are codes after which trying again is of no use, `idle` is the pause after a step that found nothing, in
+    seconds, and a ring of one of the `bells` ends it.
     """
 
     name: str
     step: Callable[[], int]
     fatal: frozenset[str] = frozenset({"projection.foreign-chain"})
+    idle: float = IDLE
+    bells: tuple[Bell, ...] = ()
+
+
+@dataclass(slots=True)
+class Told:
+    """How often a trouble is told: `silence` is the time until it may be told again, in seconds."""
+
+    at: float
+    silence: float = FIRST_SILENCE
+    unsaid: int = 0
+
+
+class Trouble:
+    """What a job fails with: how long to wait, and when to speak of it."""
+
+    def __init__(self, name: str) -> None:
+        """Start well."""
+        self._name = name
+        self._pause, self._last = IDLE, float("-inf")
+        self._told: dict[str, Told] = {}
+
+    def failed(self, error: LedgerError) -> float:
+        """Note a failure, and tell it unless its code was told lately; return how many seconds to wait."""
+        self._last = now = time.monotonic()
+        told = self._told.get(error.code)
+        if told is None:
+            self._told[error.code] = Told(now)
+            log.warning("%s: %s", self._name, error)
+        elif now - told.at < told.silence:
+            told.unsaid += 1
+        else:
+            log.warning("%s: still, %d times more: %s", self._name, told.unsaid + 1, error)
+            told.at, told.silence, told.unsaid = now, min(LONGEST_SILENCE, told.silence * 2), 0
+        self._pause = min(SLOWEST, self._pause * 2)
+        return self._pause
+
+    def worked(self) -> None:
+        """Note a step that did not fail; after a while without any failure the trouble is over."""
+        if self._told and time.monotonic() - self._last >= HEALED:
+            log.info("%s works again", self._name)
+            self._pause = IDLE
+            self._told.clear()
 
 
 class Loops:
@@ -37,6 +88,10 @@ class Loops:
     def __init__(self, jobs: list[Job]) -> None:
         """Take the jobs."""
         self._stop = threading.Event()
+        self._awake = {job.name: threading.Event() for job in jobs}
+        for job in jobs:
+            for bell in job.bells:
+                bell.wakes(self._awake[job.name])
         self.trouble: dict[str, LedgerError] = {}
         self._threads = [threading.Thread(target=self._run, args=(job,), name=job.name, daemon=True) for job in jobs]
 
@@ -48,12 +103,15 @@ class Loops:
     def stop(self) -> None:
         """Stop, and wait for the steps in work."""
         self._stop.set()
+        for event in self._awake.values():
+            event.set()
         for thread in self._threads:
             thread.join()
 
     def _run(self, job: Job) -> None:
-        pause = IDLE
+        trouble, awake = Trouble(job.name), self._awake[job.name]
         while not self._stop.is_set():
+            awake.clear()  # before the step: what comes up during it wakes the next one
             try:
                 done = job.step()
             except LedgerError as error:
@@ -62,15 +120,14 @@ class Loops:
                 if error.code in job.fatal:
                     log.error("%s stops: %s", job.name, error)
                     return
-                pause = min(SLOWEST, pause * 2)
-                log.warning("%s: %s", job.name, error)
+                self._stop.wait(trouble.failed(error))  # no bell hurries a job in trouble
             except Exception:  # a fault of ours: say so, and try again slowly
                 FAULTS.labels(job.name).inc()
                 log.exception("%s failed", job.name)
                 self.trouble[job.name] = LedgerError("A fault of its own.", hint="See the log.")
-                pause = SLOWEST
+                self._stop.wait(SLOWEST)
             else:
                 self.trouble.pop(job.name, None)
-                pause = 0.0 if done else IDLE
-            if pause:
-                self._stop.wait(pause)
+                trouble.worked()
+                if not done:
+                    awake.wait(job.idle)

@@ -58,6 +58,7 @@ def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
             submissions.note_place(session, name, *place)
             session.refresh(row)
         session.expunge(row)
+    gateway.bells.accepted.ring()
     return row
 
 

@@ -76,7 +76,10 @@ class IdentityAuthority:
             self._fence = leases.hold(session, JOB, self._holder, self._gateway.now(), LEASE)
         if not self._fence:
             return 0
-        return self.judge() + self.cut()
+        done = self.judge() + self.cut()
+        if done:
+            self._gateway.bells.accepted.ring()
+        return done
 
     # ------------------------------------------------------------------------------------------------------- judging
     def judge(self) -> int:

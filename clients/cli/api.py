@@ -108,6 +108,7 @@ def gateway(
     from ipaddress import ip_network
 
     from api.gateway import Gateway, Hooks
+    from api.gauges import Gauges
     from api.loops import Job, Loops
     from api.submitter import Submitter
     from api.webhooks.dispatcher import Dispatcher
@@ -140,10 +141,21 @@ def gateway(
     )
     projector = Projector(database, own, genesis.domain)
     desk = demo_desk(made, home, *demo) if demo else None
-    jobs = [Job("projector", projector.step), Job("submitter", Submitter(made).step)]
-    jobs.append(Job("webhooks", Dispatcher(made, hooks).step))
+
+    def project() -> int:
+        done = projector.step()
+        if done:
+            made.bells.projected.ring()
+        return done
+
+    jobs = [
+        Job("projector", project),
+        Job("submitter", Submitter(made).step, idle=0.1, bells=(made.bells.accepted,)),
+        Job("webhooks", Dispatcher(made, hooks).step),
+        Job("gauges", Gauges(made).step, idle=1.0),
+    ]
     if desk:
-        jobs.append(Job("identity", desk.authority.step))
+        jobs.append(Job("identity", desk.authority.step, bells=(made.bells.projected,)))
     try:
         yield made, Loops(jobs), desk
     finally:

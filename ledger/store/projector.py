@@ -55,7 +55,9 @@ class Projector:
         if not self._known:
             self._check_same_chain(cursor)
             self._known = True  # from here on every block is checked to follow the one before
-        if status["height"] <= cursor.height or (until is not None and until <= cursor.height):
+        if (status["final"] <= cursor.height and status["height"] <= cursor.seen_height) or (
+            until is not None and until <= cursor.height
+        ):
             return 0
         blocks = self._node.pages(cursor.height + 1, PAGE)
         highest = status["final"] if until is None else min(until, status["final"])
@@ -92,14 +94,17 @@ class Projector:
             return cursor_height(session)
 
     def _cursor(self, genesis_hash: bytes) -> Cursor:
-        with self._database.write() as session:
+        with self._database.read() as session:  # most looks find nothing new: they take no lock
             found = session.get(Cursor, 1)
-            if found is None:
-                found = Cursor(genesis_hash=genesis_hash, height=0, block_hash=genesis_hash)
+            if found is not None:
+                session.expunge(found)
+        if found is None:
+            with self._database.write() as session:
+                found = session.get(Cursor, 1) or Cursor(genesis_hash=genesis_hash, height=0, block_hash=genesis_hash)
                 session.add(found)
                 session.flush()
-            session.refresh(found)
-            session.expunge(found)
+                session.refresh(found)
+                session.expunge(found)
         if found.genesis_hash != genesis_hash:
             raise ForeignChain(
                 "The read model was made from the chain of another genesis file.",
