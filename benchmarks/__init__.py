@@ -1,1 +1,1 @@
-"""Benchmarks: never a timed test. Start with `__main__.py` (`make bench`)."""
+"""Benchmarks: never a timed test. `make bench`, or `python -m benchmarks PART`; parts stand in `__main__.py`."""

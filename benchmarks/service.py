@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.__main__ import Stage, stages
+from benchmarks.mix import Stage, stages
 from clients.cli.processes import free_port, start, start_gateway, wait_gateway, wait_ready
 from clients.cli.run import lay_out
 from clients.sample.members import COURIERS, HANDLES, OFFICES, Keyring

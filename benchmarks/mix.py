@@ -1,0 +1,125 @@
+"""The mix of entries that every benchmark sends: the sample day's, from some twenty writers.
+
+For each parcel an order, a filing, identity check, screening, carry-in, release and six traces. Shops, couriers, yards,
+identity authority and screening write; what must come first comes in an earlier stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from clients.sample.members import COURIERS, HANDLES, OFFICES, Keyring, sample_genesis
+from clients.sample.plan import START
+from ledger.chain.batch import Batch, Entry, detail
+from ledger.chain.calls import call_data
+from ledger.chain.transaction import sign_legacy
+from ledger.commitments import LedgerDomain, filing_digest, order_commitment
+from ledger.domain.facts import Goods, Mode, Transport, country_number
+from ledger.domain.kinds import KindNumber
+from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, TRACE_LANE
+from ledger.genesis import CONTRACT
+from ledger.payloads import derive
+
+K = KindNumber
+TRACES: Final = 6
+SHOPS: Final = 14
+SEED: Final = 1
+ENTRIES_A_PARCEL: Final = 6 + TRACES
+LARGEST: Final = MAX_ENTRIES
+NOT_AFTER: Final = START + 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Entries of one kind by writer, in the order they must come."""
+
+    name: str
+    lane: int
+    entries: dict[str, list[Entry]]
+
+
+def stages(parcels: int, keyring: Keyring) -> Iterator[Stage]:
+    """Yield the stages of so many parcels, spread over the writers."""
+    domain = sample_genesis(keyring, START, 1).domain
+    secret = keyring.secret("bench")
+    country = country_number("US")
+    transport = Transport(country, country, Mode.EXPRESS_AIR, OFFICES[0]).word()
+    orders: dict[str, list[Entry]] = {}
+    filings: dict[str, list[Entry]] = {}
+    results: list[tuple[int, int]] = []
+    for number in range(parcels):
+        shop, courier = f"shop-{number % SHOPS + 1:02}", COURIERS[number % len(COURIERS)]
+        goods = Goods(1_000 + number % 9_000, 840, 1 + number % 14, 1)
+        rest, salt, payload = (derive(secret, f"{number} {what}") for what in ("rest", "salt", "payload"))
+        commitment = order_commitment(goods.word(), rest, salt)
+        order = domain.subject_id(K.ORDER_OPENED, HANDLES[shop], commitment)
+        handed = detail(K.ORDER_OPENED, handed=HANDLES[courier])
+        orders.setdefault(shop, []).append(Entry(order, K.ORDER_OPENED, START, commitment, handed, extra=(1,)))
+        parcel = domain.subject_id(K.FILED, HANDLES[courier], payload)
+        words = (transport, order, goods.word(), int.from_bytes(rest, "big"), int.from_bytes(salt, "big"))
+        filed = Entry(parcel, K.FILED, START, payload, extra=words)
+        filings.setdefault(courier, []).append(filed)
+        results.append((parcel, filing_digest(0, filed.packed())))
+    yield Stage("order", 1, orders)
+    yield Stage("filed", 1, filings)
+    for name, kind in (("identity", K.IDENTITY_CHECKED), ("screening", K.SCREENED_PASSED)):
+        yield Stage(name, 1, {name: [Entry(parcel, kind, START, names=names) for parcel, names in results]})
+    for name, kind in (("carried", K.CARRIED_IN), ("released", K.RELEASED)):
+        yards: dict[str, list[Entry]] = {}
+        for number, (parcel, _) in enumerate(results):
+            yards.setdefault(f"yard-{OFFICES[number % 3]:03}", []).append(Entry(parcel, kind, START))
+        yield Stage(name, 1, yards)
+    traces = {
+        courier: [Entry(entry.subject, trace, START) for entry in listed for trace in range(1, TRACES + 1)]
+        for courier, listed in filings.items()
+    }
+    yield Stage("trace", TRACE_LANE, traces)
+
+
+def cut(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    """Cut a writer's entries into batches of at most `size` entries that are not too long in bytes."""
+    at = 0
+    while at < len(entries):
+        count, room = 0, MAX_BATCH_BYTES - 32
+        for entry in entries[at : at + min(size, MAX_ENTRIES)]:
+            room -= 96 + 32 * len(entry.extra)
+            if room < 0:
+                break
+            count += 1
+        yield entries[at : at + count]
+        at += count
+
+
+class Signer:
+    """Signs a mix's batches with the keys of its writers, each lane counted."""
+
+    def __init__(self, keyring: Keyring, domain: LedgerDomain) -> None:
+        """Start at the first number of every lane."""
+        self._keyring = keyring
+        self._domain = domain
+        self._seqs: dict[tuple[str, int], int] = {}
+
+    def batches(self, stage: Stage, size: int) -> dict[str, list[Batch]]:
+        """Return a stage's batches of at most `size` entries, by writer."""
+        return {
+            name: [self.sign(name, stage.lane, part) for part in cut(entries, size)]
+            for name, entries in stage.entries.items()
+        }
+
+    def sign(self, name: str, lane: int, entries: Sequence[Entry]) -> Batch:
+        """Sign one batch under the next number of a writer's lane."""
+        seq = self._seqs.get((name, lane), 0)
+        self._seqs[name, lane] = seq + 1
+        signer = self._keyring.signer(name)
+        return Batch.signed(self._domain, signer, lane=lane, seq=seq, not_after=NOT_AFTER, entries=list(entries))
+
+
+def grants(keyring: Keyring, chain_id: int) -> Iterator[bytes]:
+    """Yield the raw transactions by which couriers let the yards carry in and release for them."""
+    for name in COURIERS:
+        cold = keyring.cold(name)
+        for nonce, office in enumerate(OFFICES):
+            data = call_data("let", START, HANDLES[name], HANDLES[f"yard-{office:03}"], 1 << 7 | 1 << 17)
+            yield sign_legacy(cold, nonce=nonce, to=CONTRACT, data=data, chain_id=chain_id, gas=10**6)
