@@ -21,6 +21,7 @@ from benchmarks.machine import machine, microseconds_an_opcode
 PARTS: Final = {
     "embedded": "benchmarks.embedded",
     "databases": "benchmarks.databases",
+    "service": "benchmarks.service",
 }
 """Modules by the name they are asked for, in the order they run."""
 ON_REQUEST: Final[frozenset[str]] = frozenset()

@@ -95,10 +95,11 @@ def cut(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
 class Signer:
     """Signs a mix's batches with the keys of its writers, each lane counted."""
 
-    def __init__(self, keyring: Keyring, domain: LedgerDomain) -> None:
-        """Start at the first number of every lane."""
+    def __init__(self, keyring: Keyring, domain: LedgerDomain, not_after: int = NOT_AFTER) -> None:
+        """Start at the first number of every lane; every batch is good until `not_after`."""
         self._keyring = keyring
         self._domain = domain
+        self._not_after = not_after
         self._seqs: dict[tuple[str, int], int] = {}
 
     def batches(self, stage: Stage, size: int) -> dict[str, list[Batch]]:
@@ -113,13 +114,13 @@ class Signer:
         seq = self._seqs.get((name, lane), 0)
         self._seqs[name, lane] = seq + 1
         signer = self._keyring.signer(name)
-        return Batch.signed(self._domain, signer, lane=lane, seq=seq, not_after=NOT_AFTER, entries=list(entries))
+        return Batch.signed(self._domain, signer, lane=lane, seq=seq, not_after=self._not_after, entries=list(entries))
 
 
-def grants(keyring: Keyring, chain_id: int) -> Iterator[bytes]:
-    """Yield the raw transactions by which couriers let the yards carry in and release for them."""
+def grants(keyring: Keyring, chain_id: int, begins: int = START) -> Iterator[bytes]:
+    """Yield the raw transactions by which couriers let the yards carry in and release for them, from a moment on."""
     for name in COURIERS:
         cold = keyring.cold(name)
         for nonce, office in enumerate(OFFICES):
-            data = call_data("let", START, HANDLES[name], HANDLES[f"yard-{office:03}"], 1 << 7 | 1 << 17)
+            data = call_data("let", begins, HANDLES[name], HANDLES[f"yard-{office:03}"], 1 << 7 | 1 << 17)
             yield sign_legacy(cold, nonce=nonce, to=CONTRACT, data=data, chain_id=chain_id, gas=10**6)

@@ -24,14 +24,17 @@ DEMO_PEOPLE = tuple(
 """Made-up holders of numbers, as the sample day's register has them."""
 
 
-def lay_out(home: Path, seed: int) -> tuple[Any, Any]:
-    """Make the folders of a demo sealer and follower; return keyring and genesis."""
+def lay_out(home: Path, seed: int, begins: int | None = None) -> tuple[Any, Any]:
+    """Make the folders of a demo sealer and follower; return keyring and genesis.
+
+    The chain begins at the sample day's start, or at a moment, seconds UTC.
+    """
     from clients.sample.members import Keyring, sample_genesis
     from clients.sample.plan import DAYS, START
     from node.home import FOLLOWER_KEYS, SEALER_KEYS, Home
 
     keyring = Keyring(seed)
-    genesis = sample_genesis(keyring, START, DAYS)
+    genesis = sample_genesis(keyring, START if begins is None else begins, DAYS)
     for name, keys in (("sealer", SEALER_KEYS), ("follower", FOLLOWER_KEYS)):
         folder = Home(home / name)
         word = os.urandom(16).hex()
