@@ -22,14 +22,14 @@ SIZE_LIMIT: Final = 24_576
 """Largest runtime code, bytes (EIP-170). Split the contract, never raise it."""
 
 
-def compile_contracts() -> dict[str, Any]:
-    """Compile `ClearanceLedger.vy` and return the artefact as a JSON object."""
+def compile_contracts(folder: Path = SOURCES) -> dict[str, Any]:
+    """Compile a folder's `ClearanceLedger.vy` and return the artefact as a JSON object."""
     from vyper import __version__ as version
     from vyper.compiler import compile_from_file_input
     from vyper.compiler.input_bundle import FilesystemInputBundle
     from vyper.compiler.settings import OptimizationLevel, Settings
 
-    bundle = FilesystemInputBundle([SOURCES])
+    bundle = FilesystemInputBundle([folder])
     file = bundle.load_file(Path("ClearanceLedger.vy"))
     output = compile_from_file_input(
         file,
@@ -38,7 +38,7 @@ def compile_contracts() -> dict[str, Any]:
         output_formats=["abi", "bytecode", "bytecode_runtime", "layout"],
     )
     runtime = bytes.fromhex(output["bytecode_runtime"][2:])
-    sources = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(SOURCES.glob("*.vy"))}
+    sources = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.vy"))}
     return {
         "contract": "ClearanceLedger",
         "compiler": f"vyper {version}",

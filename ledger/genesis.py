@@ -1,7 +1,8 @@
 """The genesis file: who the members are, which rules hold on the first day, whose keys seal and follow.
 
 It is a JSON file that people review; everything on chain at height 0 follows from it (`node.genesis` runs the
-contract's constructor on it). The genesis hash binds every node to one file.
+contract's constructor on it). The genesis hash binds every node to one file. The file carries the contract it was made
+with, so that its chain runs and is audited under later releases too, which bring another one.
 """
 
 from __future__ import annotations
@@ -9,9 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from eth_hash.auto import keccak
+
+from contracts.artifact import load_artifact
 from ledger.commitments import LedgerDomain
 from ledger.domain.errors import LedgerError
 from ledger.domain.roles import Role
@@ -28,6 +33,33 @@ class InvalidGenesis(LedgerError):
     """The genesis file cannot be used."""
 
     code = "genesis.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The contract of a chain as its release compiled it.
+
+    Attributes:
+        compiler: name and version.
+        creation: creation code without constructor arguments, hex without 0x.
+        slots: storage slot of every state variable, by name.
+    """
+
+    compiler: str
+    creation: str
+    slots: Mapping[str, int]
+
+    @property
+    def hash(self) -> str:
+        """Keccak-256 of the creation code, 0x hex: what reviewers compare with a release."""
+        return "0x" + keccak(bytes.fromhex(self.creation)).hex()
+
+
+@cache
+def installed_code() -> Code:
+    """Return the contract of this release: what new chains are made with."""
+    artifact = load_artifact()
+    return Code(artifact.compiler, artifact.bytecode.hex(), artifact.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +123,7 @@ class Genesis:
         rows: rule rows (row id, pair), pairs of one row in rising order.
         rates: exchange rates (currency << 16 | week, millionths of a won for one minor unit).
         encryption: X25519 public keys of parties that open payloads, hex, by org handle.
+        code: the contract; a file of before it was carried means this release's.
     """
 
     chain_id: int
@@ -104,6 +137,7 @@ class Genesis:
     rows: tuple[tuple[int, int], ...]
     rates: tuple[tuple[int, int], ...]
     encryption: Mapping[int, str] = field(default_factory=dict)
+    code: Code = field(default_factory=installed_code)
 
     @property
     def domain(self) -> LedgerDomain:
@@ -127,6 +161,7 @@ class Genesis:
     def dumps(self) -> str:
         """Return the file's text."""
         document = asdict(self)
+        document["code"]["hash"] = self.code.hash
         document["encryption"] = {str(handle): key for handle, key in sorted(self.encryption.items())}
         return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
@@ -163,6 +198,7 @@ def loads(text: str) -> Genesis:
         genesis = Genesis(
             **document
             | {
+                "code": _code(document.get("code")),
                 "followers": tuple(document["followers"]),
                 "orgs": tuple(Org(**org) for org in document["orgs"]),
                 "keys": tuple(MemberKey(**key) for key in document["keys"]),
@@ -175,6 +211,18 @@ def loads(text: str) -> Genesis:
         raise InvalidGenesis(f"not a genesis file: {error}", hint="Make one with `clearance node genesis`.") from error
     genesis.check()
     return genesis
+
+
+def _code(document: dict[str, Any] | None) -> Code:
+    """Return the contract a file carries; its hash, which people compare, must be that of the code beside it."""
+    if document is None:
+        return installed_code()
+    code = Code(document["compiler"], document["creation"], {str(k): int(v) for k, v in document["slots"].items()})
+    if code.hash != document["hash"]:
+        raise InvalidGenesis(
+            f"its contract is {code.hash}, not {document['hash']} as it says", hint="Take the file as it was reviewed."
+        )
+    return code
 
 
 def load(path: Path) -> Genesis:

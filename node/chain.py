@@ -59,7 +59,8 @@ class Chain:
             kept = executed.block.hash
         elif kept != execute_genesis(genesis).block.hash:
             raise StoreForeign(
-                "The store belongs to another genesis file.", hint="Give the genesis file the store was made with."
+                "The store belongs to another genesis file.",
+                hint="Give the genesis file the store was made with; one without `code` opens under its own release.",
             )
         self.genesis_hash = kept
         height = int.from_bytes(store.get(Space.META + b"height") or b"", "big")
@@ -137,7 +138,7 @@ class Chain:
     def state(self, header: Header | None = None) -> LedgerState:
         """Return the contract's state at a block, the head unless told."""
         read = self.executor.reader(header or self.head)
-        return LedgerState(lambda slot: read(CONTRACT, slot))
+        return LedgerState(lambda slot: read(CONTRACT, slot), self.genesis.code.slots)
 
 
 class _Nodes:

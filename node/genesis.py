@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.artifact import load_artifact
 from ledger.chain.calls import constructor_data
 from ledger.genesis import CONTRACT, Genesis
 from node.blocks import COINBASE, GAS_LIMIT, ExecutedBlock
@@ -22,7 +21,7 @@ def execute_genesis(genesis: Genesis) -> ExecutedBlock:
 
 
 def _contract(genesis: Genesis) -> tuple[bytes, dict[int, int]]:
-    creation = load_artifact().bytecode + constructor_data(*genesis.constructor())
+    creation = bytes.fromhex(genesis.code.creation) + constructor_data(*genesis.constructor())
     return run_constructor(creation, CONTRACT, timestamp=genesis.timestamp, chain_id=genesis.chain_id)
 
 

@@ -5,6 +5,8 @@ Everything secret in it is readable by its owner only.
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import secrets
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ from typing import Final
 from ledger.domain.errors import LedgerError
 from ledger.genesis import Genesis, load
 from ledger.keys import LocalSigner
+
+log = logging.getLogger("clearance.node")
 
 SEALER_KEYS: Final = ("sealer", "relayer", "stop-relayer")
 FOLLOWER_KEYS: Final = ("follower",)
@@ -103,6 +107,23 @@ class Home:
         for name, signer in keys.items():
             signer.save(self.keystore(name), passphrase)
         self.write_secret(self.token_file, secrets.token_urlsafe(32))
+
+    def carry_code(self, genesis: Genesis) -> None:
+        """Write the contract into a genesis file of before files carried it; call it when its chain has opened.
+
+        Later releases bring another contract and could not make block 0 from the old file any more.
+        """
+        try:
+            if "code" in json.loads(self.genesis_file.read_text()):
+                return
+            draft = self.genesis_file.with_suffix(".new")
+            with draft.open("w") as file:
+                file.write(genesis.dumps())
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.genesis_file)
+        except OSError as error:  # it opens today; the next start tries again
+            log.warning("%s does not carry its contract yet: %s", self.genesis_file, error.strerror)
 
     @staticmethod
     def write_secret(path: Path, text: str) -> None:

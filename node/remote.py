@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -46,6 +46,7 @@ class RemoteNode:
         self.url = url
         self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT, trust_env=False)
         self._numbers = itertools.count(1)
+        self._slots: Mapping[str, int] = {}
 
     def call(self, method: str, *parameters: Any) -> Any:
         """Call a method and return its result.
@@ -148,7 +149,8 @@ class RemoteNode:
 
     def state(self) -> LedgerState:
         """Return the contract's state at the node's head, read slot by slot."""
-        return LedgerState(self._slot)
+        self._slots = self._slots or self.genesis().code.slots
+        return LedgerState(self._slot, self._slots)
 
     def _slot(self, slot: int) -> int:
         return int(self.call("eth_getStorageAt", "0x" + CONTRACT.hex(), hex(slot), "latest"), 16)

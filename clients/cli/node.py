@@ -130,6 +130,7 @@ def build(
             hint="Start with the keystore of a follower that the genesis file names.",
         )
     chain = Chain(RocksStore(folder.store), genesis, Driver(driver))
+    folder.carry_code(genesis)
     clock = LogicalClock(max(genesis.timestamp, chain.head.timestamp)) if logical else SystemClock()
     drift = 1 << 40 if genesis.demo else MAX_DRIFT
     if follow:

@@ -6,7 +6,7 @@ slot is keccak(slot, key) for each key, outermost first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
@@ -21,10 +21,13 @@ ReadSlot = Callable[[int], int]
 """Reads a storage word of the ledger's contract."""
 
 
-def map_slot(name: str, key: int | bytes) -> int:
-    """Return the slot of a map's entry; an address is given as its 20 bytes."""
+def map_slot(name: str, key: int | bytes, slots: Mapping[str, int] | None = None) -> int:
+    """Return the slot of a map's entry; an address is given as its 20 bytes.
+
+    `slots` are those of the chain's contract, this release's unless told.
+    """
     raw = word(key) if isinstance(key, int) else key.rjust(32, b"\0")
-    return int.from_bytes(keccak(word(load_artifact().slots[name]) + raw), "big")
+    return int.from_bytes(keccak(word((slots or load_artifact().slots)[name]) + raw), "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,17 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """The contract's state at one block."""
+    """The contract's state at one block; `slots` are those of the chain's contract."""
 
     read: ReadSlot
+    slots: Mapping[str, int]
+
+    def _of(self, name: str, key: int | bytes) -> int:
+        return self.read(map_slot(name, key, self.slots))
 
     def word(self, subject: int) -> int:
         """Return the packed word of an order, parcel or master."""
-        return self.read(map_slot("words", subject))
+        return self._of("words", subject)
 
     def parcel(self, subject: int) -> Parcel:
         """Return the decoded word of a parcel."""
@@ -102,19 +109,19 @@ class LedgerState:
 
     def filing(self, parcel: int) -> int:
         """Return the low 160 bits of the newest filing's digest."""
-        return self.read(map_slot("filings", parcel))
+        return self._of("filings", parcel)
 
     def next_seq(self, key: bytes, lane: int) -> int:
         """Return the next sequence number of a key in a lane."""
-        return self.read(map_slot("nexts", lane << 160 | int.from_bytes(key, "big")))
+        return self._of("nexts", lane << 160 | int.from_bytes(key, "big"))
 
     def member(self, key: bytes) -> Member | None:
         """Return the member behind a key, or None."""
-        own = self.read(map_slot("keys", key))
+        own = self._of("keys", key)
         if own == 0:
             return None
         handle = KEY["org"].get(own)
-        org = self.read(map_slot("orgs", handle))
+        org = self._of("orgs", handle)
         return Member(
             org=handle,
             roles=KEY["roles"].get(own) & ORG["roles"].get(org),

@@ -136,6 +136,7 @@ def audit_chain(
     head = parent or first.block
     subject = {
         "genesis": "0x" + first.block.hash.hex(),
+        "contract": genesis.code.hash,
         "height": head.height,
         "head": "0x" + head.hash.hex(),
         "state_root": "0x" + head.header.state_root.hex(),
