@@ -11,20 +11,22 @@ import datetime as dt
 import logging
 import random
 import secrets
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from eth_hash.auto import keccak
 
 from api.gateway import Gateway
-from api.identity.judgement import Cause, Judgement, judge
+from api.identity.filed import Content, Filed, FilingReader
+from api.identity.judgement import Cause, Judgement, Verified, judge
+from api.identity.verifier import Outcome, OwnRegister, Verifier
 from ledger.chain.batch import Batch, Entry
 from ledger.domain.errors import InvalidPCCC
 from ledger.domain.kinds import KindNumber, Status
 from ledger.domain.limits import STOP_LANE
 from ledger.domain.words import PARCEL
 from ledger.keys import LocalSigner
-from ledger.payloads import PayloadFault, open_payload
 from ledger.store import leases, people, submissions, uses
 from ledger.store.database import Session
 from ledger.store.sealing import Seals
@@ -46,6 +48,7 @@ BATCH_LIFE: Final = 7_200
 MAIN_LANE: Final = 1
 JOB: Final = "identity authority"
 LEASE: Final = dt.timedelta(seconds=10)
+NOT_HERE: Final = Judgement("waiting", Cause.NO_PAYLOAD)
 
 
 class IdentityAuthority:
@@ -53,13 +56,16 @@ class IdentityAuthority:
 
     def __init__(
         self, gateway: Gateway, seals: Seals, signer: LocalSigner, org: int, opener: X25519PrivateKey, *,
-        dice: random.Random | None = None, pause: dt.timedelta = CUT,
+        verifier: Verifier | None = None, dice: random.Random | None = None, pause: dt.timedelta = CUT,
     ) -> None:  # fmt: skip
         """Take the gateway it works in, the keys of its tables, and its own keys.
 
-        `dice` shuffles and spreads, `pause` is the time between two cuts.
+        `verifier` says whose a number is, else the own register does; `dice` shuffles and spreads, `pause` is the time
+        between two cuts.
         """
-        self._gateway, self._seals, self._signer, self._org, self._opener = gateway, seals, signer, org, opener
+        self._gateway, self._seals, self._signer, self._org = gateway, seals, signer, org
+        self._reader = FilingReader(gateway, opener)
+        self._verifier = verifier or OwnRegister(gateway.database, seals)
         self._pause = pause
         self._dice = dice or secrets.SystemRandom()
         self._holder, self._fence = secrets.token_hex(8), 0
@@ -83,32 +89,59 @@ class IdentityAuthority:
 
     # ------------------------------------------------------------------------------------------------------- judging
     def judge(self) -> int:
-        """Judge new filings and those that waited; return how many."""
-        now = self._gateway.chain_now()
-        with self._gateway.database.write() as session:
-            rows, cursor = uses.fresh_filings(session, AT_ONCE)
-            parcels = [row for row in rows if row.filing is not None]
-            due = [session.get(ParcelRow, each.parcel) for each in uses.waiting_filings(session, now, AT_ONCE)]
-            for row in (*parcels, *(each for each in due if each is not None)):
-                self._judge_one(session, row, now)
-            if rows:
-                cursor.height, cursor.parcel = rows[-1].changed_height, rows[-1].id
-                session.add(cursor)
-            return len(parcels) + len(due)
+        """Judge new filings and those that waited; return how many were looked at.
 
-    def _judge_one(self, session: Session, row: ParcelRow, now: dt.datetime) -> None:
+        Payloads are opened and the register is asked before the transaction that judges, not within it.
+        """
+        now = self._gateway.chain_now()
+        with self._gateway.database.read() as session:
+            rows, _ = uses.fresh_filings(session, AT_ONCE)
+            due = uses.waiting_filings(session, now, AT_ONCE)
+            again = [session.get(ParcelRow, each.parcel) for each in due]
+            found = {row.id: row for row in (*rows, *again) if row is not None}
+            asked = [row for row in found.values() if self._is_open(session, row)]
+            session.expunge_all()
+        judged = list(zip(filed := self._reader.read(asked), self._verified(filed, now), strict=True))
+        with self._gateway.database.write() as session:
+            leases.check(session, JOB, self._holder, self._fence)
+            for row, each in zip(again, due, strict=True):
+                if row is None or row.filing != each.filing:
+                    uses.supersede(session, each.filing)
+            for one, verified in judged:
+                self._judge_one(session, one, verified, now)
+            if rows:
+                uses.advance(session, rows[-1])
+        return len(rows) + len(due)
+
+    @staticmethod
+    def _is_open(session: Session, row: ParcelRow) -> bool:
         if row.filing is None or row.payload is None:
-            return
+            return False
         known = session.get(JudgedRow, row.filing)
-        if known is not None and known.outcome != "waiting":
+        return known is None or known.outcome == "waiting"
+
+    def _verified(self, filed: Sequence[Filed], now: dt.datetime) -> list[Verified | None]:
+        """Ask the register whose numbers these are; a receiver that does not fit is asked about as a gift's."""
+        claims = {at: each.content.claims(now) for at, each in enumerate(filed) if each.content is not None}
+        own = dict(zip(claims, self._verifier.verify([first for first, _ in claims.values()]), strict=True))
+        buyers = {at: claims[at][1] for at, answer in own.items() if answer.outcome is not Outcome.CHECKED}
+        gifts = {at: claim for at, claim in buyers.items() if claim is not None}
+        answers = dict(zip(gifts, self._verifier.verify(list(gifts.values())), strict=True))
+        return [Verified(own[at], answers.get(at)) if at in own else None for at in range(len(filed))]
+
+    def _judge_one(self, session: Session, filed: Filed, verified: Verified | None, now: dt.datetime) -> None:
+        row = filed.row
+        if row.filing is None or not self._is_open(session, row):
             return
-        judgement, person = self._made_of(session, row, now)
-        judged = known or JudgedRow(filing=row.filing, parcel=row.id, outcome="", cause="")
+        judgement = self._made_of(session, filed, verified, now)
+        judged = session.get(JudgedRow, row.filing) or JudgedRow(
+            filing=row.filing, parcel=row.id, outcome="", cause=""
+        )  # fmt: skip
         judged.outcome, judged.cause = judgement.outcome, judgement.cause.value
         if judgement.outcome == "waiting":
             judged.retries += 1
             judged.retry_at = now + min(SLOWEST_RETRY, RETRY * 2 ** min(judged.retries, 9))
-            if judgement.cause is Cause.CONSENT_MISSING and person is not None:
+            if judgement.cause is Cause.CONSENT_MISSING:
                 judged.retry_at = None  # the owner's answer judges it again
         session.add(judged)
         name = row.filing.hex()
@@ -117,33 +150,32 @@ class IdentityAuthority:
         elif judgement.outcome == "stopped":
             self.stop(session, row, name, judgement.cause, now)
 
-    def _made_of(self, session: Session, row: ParcelRow, now: dt.datetime) -> tuple[Judgement, bytes | None]:
-        envelope = self._gateway.payloads.get(row.payload or b"")
-        if envelope is None:
-            return Judgement("waiting", Cause.NO_PAYLOAD), None
-        try:
-            content = open_payload(envelope, self._opener, row.payload or b"").content
-            number = str(content["consignee"]["pccc"])
-            holder = people.holder(session, self._seals, number)
-        except (PayloadFault, InvalidPCCC, KeyError, TypeError, AttributeError, ValueError):
-            return Judgement("stopped", Cause.UNREADABLE), None
-        if holder is None:
-            return judge(content, None, None, None, now), None
-        use = self._note_use(session, row, holder.person, content, now)
-        judgement = judge(content, holder, people.person(session, holder.person), use, now)
+    def _made_of(self, session: Session, filed: Filed, verified: Verified | None, now: dt.datetime) -> Judgement:
+        content = filed.content
+        if content is None or verified is None:
+            return Judgement("stopped", Cause.UNREADABLE) if filed.unreadable else NOT_HERE
+        person = self._person(session, content, verified)
+        if person is None:
+            return judge(verified, None, None, now)
+        use = self._note_use(session, filed.row, person, content, now)
+        judgement = judge(verified, people.person(session, person), use, now)
         use.receiver_differs = judgement.receiver_differs
         session.add(use)
-        return judgement, holder.person
+        return judgement
 
-    def _note_use(
-        self, session: Session, row: ParcelRow, person: bytes, content: dict[str, Any], now: dt.datetime
-    ) -> UseRow:
-        told = content.get("description") or []
-        shown = {
-            "shop": str(content.get("shop", ""))[:80],
-            "goods": ", ".join(str(each) for each in told)[:200] if isinstance(told, list) else str(told)[:200],
-            "courier": row.opener,
-        }
+    def _person(self, session: Session, content: Content, verified: Verified) -> bytes | None:
+        """Return whose the declared number is. A number that another register knows is taken up at its first use."""
+        try:
+            known = people.holder(session, self._seals, content.number)
+        except InvalidPCCC:
+            return None
+        if known is not None or verified.consignee.outcome is not Outcome.CHECKED:
+            return known.person if known else None
+        told = content.consignee
+        return people.register(session, self._seals, content.number, told.get("name", ""), told.get("phone", ""))
+
+    def _note_use(self, session: Session, row: ParcelRow, person: bytes, content: Content, now: dt.datetime) -> UseRow:
+        shown = {"shop": content.shop, "goods": content.goods, "courier": row.opener}
         declared = dt.datetime.fromtimestamp(row.filed_at, dt.UTC) if row.filed_at else now
         return uses.note_use(session, self._seals, person, row.id, shown, declared, receiver_differs=False)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
+from api.identity.verifier import Answer, Outcome
 from ledger.domain.findings import Sentence
-from ledger.store.people import Registered
 from ledger.store.tables.identity import PersonRow, UseRow
+from ledger.unipass.identity import Reason
 
 
 class Cause(StrEnum):
@@ -21,6 +21,7 @@ class Cause(StrEnum):
     UNREADABLE = "unreadable"
     NOT_FOUND = "not_found"
     RETIRED = "retired"
+    COMPANY = "company"
     MISMATCH = "mismatch"
     FROZEN = "frozen"
     DENIED = "denied"
@@ -33,7 +34,9 @@ CAUSE_TEXTS: Final[dict[Cause, Sentence]] = {
     Cause.NO_PAYLOAD: Sentence("신고 내용을 기다리고 있습니다.", "The declaration's private part has not come yet."),
     Cause.UNREADABLE: Sentence("신고 내용을 열 수 없습니다.", "The declaration's private part cannot be opened."),
     Cause.NOT_FOUND: Sentence("등록되지 않은 번호입니다.", "Nobody holds this number."),
-    Cause.RETIRED: Sentence("재발급되어 더는 쓸 수 없는 번호입니다.", "The number was replaced by a new one."),
+    Cause.RETIRED: Sentence("재발급·정지·만료되어 쓸 수 없는 번호입니다.",
+                            "The number was replaced, suspended or has expired."),
+    Cause.COMPANY: Sentence("개인이 아니라 회사의 통관고유부호입니다.", "It is a company's code, not a person's."),
     Cause.MISMATCH: Sentence("이름이나 전화번호가 번호의 주인과 다릅니다.",
                              "Name or telephone are not those of the number's holder."),
     Cause.FROZEN: Sentence("번호의 주인이 사용을 정지했습니다.", "The holder has frozen the number."),
@@ -56,31 +59,41 @@ CHECKED: Final = Judgement("checked", Cause.CHECKED)
 GIFT: Final = Judgement("checked", Cause.CHECKED, receiver_differs=True)
 
 
-def judge(
-    content: Mapping[str, Any], holder: Registered | None, person: PersonRow | None, use: UseRow | None,
-    now: dt.datetime,
-) -> Judgement:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What the register says: of the number with the consignee, and with the buyer where another receives the goods."""
+
+    consignee: Answer
+    buyer: Answer | None = None
+
+
+OF_REASON: Final = {
+    Reason.NOT_FOUND: Cause.NOT_FOUND,
+    Reason.SUSPENDED: Cause.RETIRED,
+    Reason.EXPIRED: Cause.RETIRED,
+}
+"""What a reason of the register comes to; every other is a mismatch."""
+
+
+def judge(verified: Verified, person: PersonRow | None, use: UseRow | None, now: dt.datetime) -> Judgement:
     """Judge a filing.
 
     Args:
-        content: the opened payload: consignee, and the buyer where another person receives the goods.
-        holder: who holds the declared number, None if nobody does.
+        verified: what the register says of number, name and telephone.
         person: the holder's wishes.
         use: what the holder said of this parcel already.
         now: aware UTC.
     """
-    if holder is None:
-        return Judgement("stopped", Cause.NOT_FOUND)
-    consignee, buyer = content.get("consignee", {}), content.get("buyer", {})
-    own = holder.matches(consignee)
-    if not own and not holder.matches(buyer):
-        return Judgement("stopped", Cause.MISMATCH)
-    if holder.retired:
-        return Judgement("stopped", Cause.RETIRED)
+    own, buyer = verified.consignee, verified.buyer or verified.consignee
+    if Outcome.CHECKED not in (own.outcome, buyer.outcome):
+        if Outcome.UNKNOWN in (own.outcome, buyer.outcome):
+            return Judgement("waiting", Cause.UNKNOWN)
+        reasons = (*own.reasons, *buyer.reasons)
+        return Judgement("stopped", next((OF_REASON[each] for each in reasons if each in OF_REASON), Cause.MISMATCH))
     wished = _wished(person, use, now)
     if wished is not None:
         return wished
-    return CHECKED if own else GIFT
+    return CHECKED if own.outcome is Outcome.CHECKED else GIFT
 
 
 def _wished(person: PersonRow | None, use: UseRow | None, now: dt.datetime) -> Judgement | None:

@@ -23,13 +23,13 @@ class Registered:
     phone: str = field(repr=False)
     zip: str = field(repr=False, default="")
 
-    def matches(self, told: Mapping[str, str]) -> bool:
-        """Whether name and telephone are those of the register; all three must match since April 2022."""
-        return _plain(str(told.get("name", ""))) == _plain(self.name) and self.has_phone(str(told.get("phone", "")))
+    def has_name(self, name: str) -> bool:
+        """Whether a name is the registered one, however it is spaced."""
+        return bool(name) and _plain(name) == _plain(self.name)
 
     def has_phone(self, phone: str) -> bool:
         """Whether a telephone is the registered one, however it is written."""
-        return _digits(phone) == _digits(self.phone)
+        return bool(phone) and _digits(phone) == _digits(self.phone)
 
 
 def register(session: Session, seals: Seals, number: str, name: str, phone: str, postcode: str = "") -> bytes:

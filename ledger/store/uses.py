@@ -42,6 +42,20 @@ def waiting_filings(session: Session, now: dt.datetime, limit: int) -> list[Judg
     return list(session.exec(chosen.order_by(col(JudgedRow.retry_at)).limit(limit)))
 
 
+def advance(session: Session, last: ParcelRow) -> None:
+    """Note that all changes up to that of a parcel were looked at."""
+    cursor = session.get(AuthorityCursor, 1) or AuthorityCursor(parcel=bytes(32))
+    cursor.height, cursor.parcel = max((cursor.height, cursor.parcel), (last.changed_height, last.id))
+    session.add(cursor)
+
+
+def supersede(session: Session, filing: bytes) -> None:
+    """Forget that a filing waits: the parcel was corrected, and its newest filing is the one to judge."""
+    row = session.get(JudgedRow, filing)
+    if row is not None and row.outcome == "waiting":
+        session.delete(row)
+
+
 def say(
     session: Session, parcel: bytes, kind: int, about: str, cause: str, not_before: dt.datetime,
     names: bytes | None = None,

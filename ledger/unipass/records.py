@@ -53,7 +53,9 @@ class _Reader:
         self._path.append(name)
         depth = len(self._path)
         if depth == 1 and name != self._root:
-            raise ProgressFault(f"No cargo progress answer: <{name[:40]}>.", hint="Only API001 is read.")
+            raise ProgressFault(
+                f"Not the answer that is expected: <{name[:40]}>.", hint=f"Only <{self._root}> is read here."
+            )
         if depth > _FIELD_DEPTH:
             raise ProgressFault("Elements are nested deeper than in any answer.", hint=RESEND)
         if depth == _RECORD_DEPTH:

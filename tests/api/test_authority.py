@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from ledger.chain.writer import Writer
 from ledger.domain.facts import Goods, Transport, country_number
 from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber as K
-from ledger.payloads import Spool
+from ledger.payloads import Payload, Spool
 from ledger.store import people
 from ledger.store.database import Database
 from ledger.store.projector import Projector
@@ -257,3 +259,58 @@ def test_a_freeze_meets_what_lies_behind_many_decided_parcels(desk: Desk) -> Non
     desk.answers().freeze(desk.holder(), [], None)
     desk.run()
     assert desk.said(parcel)["IDENTITY_STOPPED"] == 1
+
+
+def spooled(desk: Desk, house: str, content: dict[str, object] | bytes) -> int:
+    """File a parcel whose payload holds what is given instead of what a courier's client writes."""
+    plaintext = content if isinstance(content, bytes) else json.dumps(content).encode()
+    payload = Payload(bytes(32), plaintext)
+    Spool(desk.home).put(payload.digest, payload.sealed([KEYRING.opener("identity").public_key()]))
+    country = country_number("US")
+    writer, now = desk.courier.writer, desk.node._clock.now()
+    parcel = writer.domain.subject_id(K.FILED, writer.org, payload.digest)
+    words = (Transport(country, country, 1, OFFICE).word(), Goods(3_000, 840, 1, 1).word())
+    writer.write(Entry(parcel, K.FILED, now, payload.digest, extra=words))
+    writer.flush(now)
+    desk.settle()
+    return parcel
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"consignee": PERSON, "shop": "\ud800"},
+        {"consignee": PERSON | {"\udfff": "x"}, "shop": "a shop"},
+        {"consignee": [PERSON]},
+        {"consignee": {"pccc": None}},
+        [PERSON],
+        b"[" * 60_000,
+        b"not JSON",
+    ],
+)  # fmt: skip
+def test_whatever_a_writer_sealed_stops_its_own_filing_and_no_other(desk: Desk, content: dict[str, object]) -> None:
+    hostile, good = spooled(desk, "H1", content), desk.file("H2")
+    desk.run()
+    assert desk.said(hostile) == Counter(IDENTITY_STOPPED=1)
+    assert desk.said(good) == Counter(IDENTITY_CHECKED=1)
+
+
+def test_a_buyer_that_is_no_person_does_not_stop_the_authority(desk: Desk) -> None:
+    parcel = spooled(desk, "H1", {"consignee": PERSON | {"name": "다른 사람"}, "buyer": "somebody"})
+    desk.run()
+    assert desk.said(parcel) == Counter(IDENTITY_STOPPED=1)
+
+
+def test_a_filing_that_waited_and_was_corrected_waits_no_more(desk: Desk) -> None:
+    parcel = desk.file("H1", spooled=False)
+    desk.run()
+    filed = desk.courier.parcels["H1"].shipment
+    desk.courier.correct(replace(filed, claimed=desk.node._clock.now()))
+    desk.courier.writer.flush(desk.node._clock.now())
+    desk.settle()
+    desk.node.move_to(START + 3_600)
+    desk.run()
+    assert desk.said(parcel) == Counter(IDENTITY_CHECKED=1)
+    with desk.gateway.database.read() as session:
+        assert [row.outcome for row in session.exec(select(JudgedRow))] == ["checked"]
+    assert desk.authority.step() == 0, "the filing of before is looked at for ever"
