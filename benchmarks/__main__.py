@@ -20,6 +20,7 @@ from benchmarks.machine import machine, microseconds_an_opcode
 
 PARTS: Final = {
     "embedded": "benchmarks.embedded",
+    "prefilled": "benchmarks.prefilled",
     "databases": "benchmarks.databases",
     "service": "benchmarks.service",
 }

@@ -76,7 +76,7 @@ def run(sealer: Sealer, keyring: Keyring, stages: Iterable[Stage], size: int, pa
 
     Batches are signed before the clock starts. Every parcel must be cleared at the end: the real work was done.
     """
-    clock, per_stage, signer = Clock(), {}, Signer(keyring, sealer.chain.domain)
+    clock, per_stage, signer = Clock(), {}, Signer(keyring, sealer.chain.domain, next_seq=sealer.chain.state().next_seq)
     accepting = sealing = 0.0
     entries, first = 0, sealer.chain.head.number + 1
     with clock.watching(sealer):

@@ -6,25 +6,23 @@ identity authority and screening write; what must come first comes in an earlier
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from clients.sample.bench import BenchParcels
 from clients.sample.members import COURIERS, HANDLES, OFFICES, Keyring, sample_genesis
 from clients.sample.plan import START
-from ledger.chain.batch import Batch, Entry, detail
+from ledger.chain.batch import Batch, Entry
 from ledger.chain.calls import call_data
 from ledger.chain.transaction import sign_legacy
-from ledger.commitments import LedgerDomain, filing_digest, order_commitment
-from ledger.domain.facts import Goods, Mode, Transport, country_number
+from ledger.commitments import LedgerDomain, filing_digest
 from ledger.domain.kinds import KindNumber
 from ledger.domain.limits import MAX_BATCH_BYTES, MAX_ENTRIES, TRACE_LANE
 from ledger.genesis import CONTRACT
-from ledger.payloads import derive
 
 K = KindNumber
 TRACES: Final = 6
-SHOPS: Final = 14
 SEED: Final = 1
 ENTRIES_A_PARCEL: Final = 6 + TRACES
 LARGEST: Final = MAX_ENTRIES
@@ -40,30 +38,26 @@ class Stage:
     entries: dict[str, list[Entry]]
 
 
-def stages(parcels: int, keyring: Keyring) -> Iterator[Stage]:
-    """Yield the stages of so many parcels, spread over the writers."""
-    domain = sample_genesis(keyring, START, 1).domain
-    secret = keyring.secret("bench")
-    country = country_number("US")
-    transport = Transport(country, country, Mode.EXPRESS_AIR, OFFICES[0]).word()
+def stages(parcels: int, keyring: Keyring, start: int = 0, there: Sequence[int] | None = None) -> Iterator[Stage]:
+    """Yield the stages of so many parcels, spread over the writers.
+
+    Args:
+        parcels: how many.
+        keyring: keys of the sample members.
+        start: number of the first that is opened and filed.
+        there: numbers of parcels, as many, that are filed already: what comes after filing is said about them instead.
+    """
+    made = BenchParcels(keyring, sample_genesis(keyring, START, 1).domain)
+    numbers = range(start, start + parcels)
     orders: dict[str, list[Entry]] = {}
     filings: dict[str, list[Entry]] = {}
-    results: list[tuple[int, int]] = []
-    for number in range(parcels):
-        shop, courier = f"shop-{number % SHOPS + 1:02}", COURIERS[number % len(COURIERS)]
-        goods = Goods(1_000 + number % 9_000, 840, 1 + number % 14, 1)
-        rest, salt, payload = (derive(secret, f"{number} {what}") for what in ("rest", "salt", "payload"))
-        commitment = order_commitment(goods.word(), rest, salt)
-        order = domain.subject_id(K.ORDER_OPENED, HANDLES[shop], commitment)
-        handed = detail(K.ORDER_OPENED, handed=HANDLES[courier])
-        orders.setdefault(shop, []).append(Entry(order, K.ORDER_OPENED, START, commitment, handed, extra=(1,)))
-        parcel = domain.subject_id(K.FILED, HANDLES[courier], payload)
-        words = (transport, order, goods.word(), int.from_bytes(rest, "big"), int.from_bytes(salt, "big"))
-        filed = Entry(parcel, K.FILED, START, payload, extra=words)
-        filings.setdefault(courier, []).append(filed)
-        results.append((parcel, filing_digest(0, filed.packed())))
+    for number in numbers:
+        orders.setdefault(made.shop(number), []).append(made.opened(number))
+        filings.setdefault(made.courier(number), []).append(made.filed(number))
     yield Stage("order", 1, orders)
     yield Stage("filed", 1, filings)
+    filed = [(number, made.filed(number)) for number in (numbers if there is None else there)]
+    results = [(entry.subject, filing_digest(0, entry.packed())) for _, entry in filed]
     for name, kind in (("identity", K.IDENTITY_CHECKED), ("screening", K.SCREENED_PASSED)):
         yield Stage(name, 1, {name: [Entry(parcel, kind, START, names=names) for parcel, names in results]})
     for name, kind in (("carried", K.CARRIED_IN), ("released", K.RELEASED)):
@@ -71,10 +65,10 @@ def stages(parcels: int, keyring: Keyring) -> Iterator[Stage]:
         for number, (parcel, _) in enumerate(results):
             yards.setdefault(f"yard-{OFFICES[number % 3]:03}", []).append(Entry(parcel, kind, START))
         yield Stage(name, 1, yards)
-    traces = {
-        courier: [Entry(entry.subject, trace, START) for entry in listed for trace in range(1, TRACES + 1)]
-        for courier, listed in filings.items()
-    }
+    traces: dict[str, list[Entry]] = {}
+    for number, entry in filed:
+        listed = traces.setdefault(made.courier(number), [])
+        listed.extend(Entry(entry.subject, trace, START) for trace in range(1, TRACES + 1))
     yield Stage("trace", TRACE_LANE, traces)
 
 
@@ -95,11 +89,18 @@ def cut(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
 class Signer:
     """Signs a mix's batches with the keys of its writers, each lane counted."""
 
-    def __init__(self, keyring: Keyring, domain: LedgerDomain, not_after: int = NOT_AFTER) -> None:
-        """Start at the first number of every lane; every batch is good until `not_after`."""
+    def __init__(
+        self,
+        keyring: Keyring,
+        domain: LedgerDomain,
+        not_after: int = NOT_AFTER,
+        next_seq: Callable[[bytes, int], int] = lambda _key, _lane: 0,
+    ) -> None:
+        """Start at the number that `next_seq` says for a key and a lane; every batch is good until `not_after`."""
         self._keyring = keyring
         self._domain = domain
         self._not_after = not_after
+        self._next_seq = next_seq
         self._seqs: dict[tuple[str, int], int] = {}
 
     def batches(self, stage: Stage, size: int) -> dict[str, list[Batch]]:
@@ -111,9 +112,11 @@ class Signer:
 
     def sign(self, name: str, lane: int, entries: Sequence[Entry]) -> Batch:
         """Sign one batch under the next number of a writer's lane."""
-        seq = self._seqs.get((name, lane), 0)
-        self._seqs[name, lane] = seq + 1
         signer = self._keyring.signer(name)
+        if (name, lane) not in self._seqs:
+            self._seqs[name, lane] = self._next_seq(signer.address, lane)
+        seq = self._seqs[name, lane]
+        self._seqs[name, lane] = seq + 1
         return Batch.signed(self._domain, signer, lane=lane, seq=seq, not_after=self._not_after, entries=list(entries))
 
 

@@ -107,6 +107,25 @@ class MemberKey:
         )
 
 
+class BenchGenesis(InvalidGenesis):
+    """The genesis file is a benchmark's."""
+
+    code = "genesis.bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A state that was written, not executed: nobody ever signed what stands in it.
+
+    Attributes:
+        parcels: how many were written.
+        storage_root: root of the contract's storage with them, hex.
+    """
+
+    parcels: int
+    storage_root: str
+
+
 @dataclass(frozen=True, slots=True)
 class Genesis:
     """What the genesis file says.
@@ -124,6 +143,7 @@ class Genesis:
         rates: exchange rates (currency << 16 | week, millionths of a won for one minor unit).
         encryption: X25519 public keys of parties that open payloads, hex, by org handle.
         code: the contract; a file of before it was carried means this release's.
+        bench: made for a benchmark, with parcels that nobody signed; commands for real use refuse it.
     """
 
     chain_id: int
@@ -138,6 +158,7 @@ class Genesis:
     rates: tuple[tuple[int, int], ...]
     encryption: Mapping[int, str] = field(default_factory=dict)
     code: Code = field(default_factory=installed_code)
+    bench: Bench | None = None
 
     @property
     def domain(self) -> LedgerDomain:
@@ -163,6 +184,8 @@ class Genesis:
         document = asdict(self)
         document["code"]["hash"] = self.code.hash
         document["encryption"] = {str(handle): key for handle, key in sorted(self.encryption.items())}
+        if self.bench is None:
+            del document["bench"]
         return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
     def check(self) -> None:
@@ -205,6 +228,7 @@ def loads(text: str) -> Genesis:
                 "rows": tuple((row, pair) for row, pair in document["rows"]),
                 "rates": tuple((rate, value) for rate, value in document["rates"]),
                 "encryption": {int(handle): key for handle, key in document["encryption"].items()},
+                "bench": Bench(**document["bench"]) if "bench" in document else None,
             }
         )
     except (ValueError, TypeError, KeyError) as error:
@@ -225,13 +249,20 @@ def _code(document: dict[str, Any] | None) -> Code:
     return code
 
 
-def load(path: Path) -> Genesis:
-    """Read a genesis file.
+def load(path: Path, *, bench: bool = False) -> Genesis:
+    """Read a genesis file; a benchmark's only if `bench` says so.
 
     Raises:
         InvalidGenesis: see :func:`loads`; or the file cannot be read.
+        BenchGenesis: it is a benchmark's.
     """
     try:
-        return loads(path.read_text())
+        genesis = loads(path.read_text())
     except OSError as error:
         raise InvalidGenesis(f"cannot read {path}: {error.strerror}", hint="Check the path.") from error
+    if genesis.bench and not bench:
+        raise BenchGenesis(
+            f"{path} is a benchmark's: {genesis.bench.parcels} parcels in it were signed by nobody.",
+            hint="Use the genesis file of a real chain or of a demo.",
+        )
+    return genesis

@@ -17,7 +17,7 @@ from node.evm.executor import Driver, Executor
 from node.genesis import execute_genesis
 from node.retention import STATE_WINDOW, Retention
 from node.rules import batch_of
-from node.store import Space, Store, StoreForeign, height_key
+from node.store import Space, Store, StoreForeign, StoreMissing, height_key
 from node.transactions import hash_of
 
 __all__ = ["Chain", "UnknownBlock", "height_key"]
@@ -44,6 +44,7 @@ class Chain:
 
         Raises:
             StoreForeign: the store holds another chain.
+            StoreMissing: the parcels of a bench genesis were never written.
         """
         self.store = store
         self.genesis = genesis
@@ -54,6 +55,10 @@ class Chain:
         kept = store.get(Space.META + b"genesis")
         if kept is None:
             executed = execute_genesis(genesis)
+            if genesis.bench and store.node(bytes.fromhex(genesis.bench.storage_root)) is None:
+                raise StoreMissing(
+                    "The store lacks the parcels of the bench genesis.", hint="Make it with `clearance node prefill`."
+                )
             self.head = executed.block.header
             self._commit(executed, EMPTY_ROOT, {Space.META + b"genesis": executed.block.hash})
             kept = executed.block.hash

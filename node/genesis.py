@@ -7,7 +7,7 @@ from typing import Any
 from ledger.chain.calls import constructor_data
 from ledger.genesis import CONTRACT, Genesis
 from node.blocks import COINBASE, GAS_LIMIT, ExecutedBlock
-from node.evm.executor import genesis_block, run_constructor
+from node.evm.executor import genesis_block, run_constructor, with_storage
 
 
 def execute_genesis(genesis: Genesis) -> ExecutedBlock:
@@ -16,18 +16,26 @@ def execute_genesis(genesis: Genesis) -> ExecutedBlock:
     Raises:
         InvalidTransaction: the constructor refuses it.
     """
-    code, storage = _contract(genesis)
-    return genesis_block([(COINBASE, 1, b"", {}), (CONTRACT, 0, code, storage)], genesis.timestamp, genesis.chain_id)
+    code, storage = contract(genesis)
+    if genesis.bench is None:
+        return _block(genesis, code, storage)
+    return with_storage(_block(genesis, code, {}), CONTRACT, bytes.fromhex(genesis.bench.storage_root))
 
 
-def _contract(genesis: Genesis) -> tuple[bytes, dict[int, int]]:
+def _block(genesis: Genesis, code: bytes, storage: dict[int, int]) -> ExecutedBlock:
+    alloc = [(COINBASE, 1, b"", {}), (CONTRACT, 0, code, storage)]
+    return genesis_block(alloc, genesis.timestamp, genesis.chain_id)
+
+
+def contract(genesis: Genesis) -> tuple[bytes, dict[int, int]]:
+    """Return the contract's code, and the storage that its constructor leaves."""
     creation = bytes.fromhex(genesis.code.creation) + constructor_data(*genesis.constructor())
     return run_constructor(creation, CONTRACT, timestamp=genesis.timestamp, chain_id=genesis.chain_id)
 
 
 def geth_genesis(genesis: Genesis) -> dict[str, Any]:
     """Return block 0 in the form that geth and anvil read (`--init`)."""
-    code, storage = _contract(genesis)
+    code, storage = contract(genesis)
     forks = (
         "homesteadBlock eip150Block eip155Block eip158Block byzantiumBlock constantinopleBlock petersburgBlock "
         "istanbulBlock berlinBlock londonBlock terminalTotalDifficulty shanghaiTime cancunTime"

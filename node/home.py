@@ -65,13 +65,13 @@ class Home:
         """Return the path of a keystore."""
         return self.path / "keys" / f"{name}.json"
 
-    def genesis(self) -> Genesis:
+    def genesis(self, *, bench: bool = False) -> Genesis:
         """Read the genesis file.
 
         Raises:
-            InvalidGenesis: it is missing or malformed.
+            InvalidGenesis: it is missing or malformed, or a benchmark's and `bench` does not allow that.
         """
-        return load(self.genesis_file)
+        return load(self.genesis_file, bench=bench)
 
     def token(self) -> str:
         """Read the access token.
@@ -94,14 +94,22 @@ class Home:
         """
         return LocalSigner.load(self.keystore(name), passphrase)
 
-    def make(self, genesis: Genesis, keys: Mapping[str, LocalSigner], passphrase: str) -> None:
-        """Lay the folder out: genesis file, keystores, a fresh token.
+    def check_free(self) -> None:
+        """Check that no node's folder is here.
 
         Raises:
             HomeFault: it holds a genesis file already.
         """
         if self.genesis_file.exists():
             raise HomeFault(f"{self.path} is a node's folder already.", hint="Choose another --home.")
+
+    def make(self, genesis: Genesis, keys: Mapping[str, LocalSigner], passphrase: str) -> None:
+        """Lay the folder out: genesis file, keystores, a fresh token.
+
+        Raises:
+            HomeFault: it holds a genesis file already.
+        """
+        self.check_free()
         self.keystore("x").parent.mkdir(parents=True, exist_ok=True)
         self.genesis_file.write_text(genesis.dumps())
         for name, signer in keys.items():

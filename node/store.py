@@ -290,6 +290,17 @@ class RocksStore:
             raise self._fault from error
         self._fresh = False
 
+    def compact(self) -> None:
+        """Drop what was deleted or replaced from the files, at once and not as RocksDB finds time.
+
+        Raises:
+            StoreFault: a file is damaged, or no room: it needs as much again as the largest files take.
+        """
+        try:
+            self._database.compact_range(None, None)
+        except Exception as error:  # see __init__
+            raise _translated(error, self._path) from error
+
     def close(self) -> None:
         """Close it; closing twice does no harm."""
         with contextlib.suppress(Exception):  # what a failed commit left in its buffers cannot be flushed

@@ -89,6 +89,23 @@ def run(
         serve(service, token, listener)
 
 
+@app.command()
+def prefill(
+    home: HomeOption,
+    parcels: Annotated[int, typer.Option(min=1, help="Parcels to write.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample members' keys.")] = 1,
+) -> None:
+    """Make a sealer's folder whose chain begins with parcels that nobody signed: for benchmarks, never for use."""
+    from clients.cli.console import progress
+    from clients.sample.prefilled import make_home
+
+    with errors(), progress("words") as show:
+        genesis = make_home(home, parcels, seed, lambda done: show(done, 3 * parcels))
+        out.print(
+            f"{home}: a bench chain with {genesis.bench.parcels if genesis.bench else 0} parcels", highlight=False
+        )
+
+
 def build(
     home: Path,
     follow: str | None,

@@ -50,6 +50,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "events.too-many-streams": Sentence(
         "동시에 열 수 있는 이벤트 흐름의 수를 넘었습니다.", "Too many event streams of this key are open."
     ),
+    "genesis.bench": Sentence("성능 시험용 제네시스 파일입니다.", "The genesis file is a benchmark's."),
     "genesis.invalid": Sentence("제네시스 파일을 쓸 수 없습니다.", "The genesis file cannot be used."),
     "home.in-use": Sentence("그 폴더의 서비스가 이미 돌고 있습니다.", "A service runs on the folder already."),
     "home.missing": Sentence("폴더에 서비스가 없습니다.", "There is no service in the folder."),
@@ -109,6 +110,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "store.foreign-chain": Sentence("다른 체인의 저장소입니다.", "The store belongs to another chain."),
     "store.full": Sentence("디스크가 가득 찼습니다.", "The disk is full."),
     "store.locked": Sentence("다른 프로그램이 저장소를 쓰고 있습니다.", "Another process has the store open."),
+    "store.not-empty": Sentence("비어 있지 않은 저장소입니다.", "The store is not empty."),
     "store.missing": Sentence("저장소가 없습니다.", "There is no store."),
     "store.unusable": Sentence("저장소를 쓸 수 없습니다.", "The store cannot be used."),
     "store.version": Sentence("다른 판이 쓴 저장소입니다.", "Another version wrote the store."),

@@ -16,7 +16,7 @@ from eth_utils.exceptions import ValidationError
 
 from node.blocks import COINBASE, Block, ExecutedBlock, Header, WrongField, WrongTransaction
 from node.evm.builder import MAX_TRANSACTION_GAS, BlockBuilder, TransactionResult, reason_of, trie_root
-from node.evm.genesis import genesis_block, run_constructor
+from node.evm.genesis import genesis_block, run_constructor, with_storage
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
 from node.evm.slots import Caches
@@ -35,6 +35,7 @@ __all__ = [
     "genesis_block",
     "nodes_of",
     "run_constructor",
+    "with_storage",
 ]
 
 CALL_GAS: Final = MAX_TRANSACTION_GAS

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import rlp
 from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.cancun.state import CancunState
@@ -14,8 +15,10 @@ from eth.vm.transaction_context import BaseTransactionContext
 
 from node.blocks import COINBASE, GAS_LIMIT, Block, ExecutedBlock, Header, WrongField
 from node.evm.builder import reason_of
+from node.evm.hashing import keccak
 from node.evm.state import Nothing, Pending, context_of, keep, open_state
 from node.evm.transactions import InvalidTransaction
+from node.evm.trie import Trie
 
 GENESIS_GAS: Final = 10**12
 """Gas of the constructor: it writes every member and rule."""
@@ -37,6 +40,17 @@ def genesis_block(alloc: Alloc, timestamp: int, chain_id: int) -> ExecutedBlock:
         for slot, value in storage.items():
             state.set_storage(address, slot, value)
     return ExecutedBlock(Block(replace(header, state_root=keep(state))), (), pending.writes)
+
+
+def with_storage(executed: ExecutedBlock, address: bytes, root: bytes) -> ExecutedBlock:
+    """Return block 0 with the storage of an account, empty so far, replaced by one that lies in the store already."""
+    tries = Trie(executed.writes.__getitem__)
+    key = keccak(address).hex()
+    nonce, balance, _, code = rlp.decode(tries.get(executed.block.header.state_root, key))
+    account = rlp.encode([nonce, balance, root, code])
+    header = replace(executed.block.header, state_root=tries.update(executed.block.header.state_root, [(key, account)]))
+    nodes = {name: raw for name, raw in executed.writes.items() if name not in tries.dead}
+    return ExecutedBlock(Block(header), (), nodes | tries.born, {}, ())  # counted here: the storage is not walked
 
 
 def geth_block(document: Mapping[str, Any]) -> ExecutedBlock:

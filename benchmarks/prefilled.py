@@ -1,0 +1,106 @@
+"""The mix on a chain with a million parcels in its state, against the same mix on an empty one, in the same run.
+
+Orders and filings are new; identity check, screening, carry-in, release and traces are of prefilled parcels spread over
+all. Each measurement is a process of its own, so that memory is that of one node (with the writers' batches). The two
+chains take turns, and the best turn of each counts. Disk: what the measured entries added, and each entry's share of
+what its parcel takes in the state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.embedded import count_cleared, let_yards, open_sealer, run
+from benchmarks.mix import ENTRIES_A_PARCEL, LARGEST, SEED, stages
+from clients.sample.members import Keyring, sample_genesis
+from clients.sample.plan import START
+from clients.sample.prefilled import make_home
+from node.home import Home
+
+TURNS: Final = 3
+STRIDE: Final = 7_919
+"""Prefilled parcels are taken in steps of a prime; their ids are hashes, so they lie in the trie at random anyway."""
+MEGA: Final = 1_000_000
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what this part can be told."""
+    parser.add_argument("--prefill", type=int, default=1_000_000, help="parcels in the state before measuring")
+    parser.add_argument("--keep", type=Path, help="folder of the prefilled chain, made if it is not there, and kept")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Return `prefilled`."""
+    with tempfile.TemporaryDirectory(prefix="clearance-bench-") as folder:
+        home = options.keep or Path(folder) / "home"
+        began = time.perf_counter()
+        if not Home(home).genesis_file.exists():
+            apart(make_home, home, options.prefill, SEED, silent)
+        filled = time.perf_counter() - began
+        parcels = Home(home).genesis(bench=True).bench.parcels
+        size = used(home)
+        turns: dict[str, list[dict[str, Any]]] = {"empty": [], "prefilled": []}
+        for turn in range(TURNS):
+            turns["empty"].append(apart(mix, Path(folder) / f"empty-{turn}", options.parcels))
+            turns["prefilled"].append(apart(mix, home, options.parcels))
+        grown = used(home) - size
+    best = {name: max(row["entries_per_second"] for row in rows) for name, rows in turns.items()}
+    entries = sum(row["entries"] for row in turns["prefilled"])
+    return {
+        "prefilled": {
+            "parcels": parcels,
+            "ratio": round(best["prefilled"] / best["empty"], 3),
+            "entries_per_second": best["prefilled"],
+            "empty_entries_per_second": best["empty"],
+            "disk_bytes_per_entry": round(grown / entries + size / (parcels * ENTRIES_A_PARCEL)),
+            "rss_mb": max(row["rss_mb"] for row in turns["prefilled"]),
+            "state_mb": round(size / MEGA),
+            "grown_bytes_per_entry": round(grown / entries),
+            "prefill_seconds": round(filled),
+            "turns": turns,
+        }
+    }
+
+
+def silent(done: int) -> None:
+    """Show no progress."""
+
+
+def apart(function: Any, *arguments: Any) -> Any:
+    """Call a function in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def mix(home: Path, parcels: int) -> dict[str, Any]:
+    """Run the mix on a node's folder, prefilled or made new; return the row with the node's memory."""
+    keyring, folder = Keyring(SEED), Home(home)
+    genesis = folder.genesis(bench=True) if folder.genesis_file.exists() else sample_genesis(keyring, START, 1)
+    sealer = open_sealer(folder.store, genesis, keyring)
+    if sealer.chain.head.number == 0:
+        let_yards(sealer, keyring)
+    start, picked = 0, None
+    if genesis.bench:
+        done, there = count_cleared(sealer.chain, 1), genesis.bench.parcels
+        start = there + done
+        picked = [number * STRIDE % there for number in range(done, done + parcels)]
+    row = run(sealer, keyring, stages(parcels, keyring, start, picked), LARGEST, parcels)
+    row["rss_mb"] = round(memory("VmHWM") / MEGA)
+    sealer.chain.store.close()
+    return row
+
+
+def memory(name: str) -> int:
+    """Return a figure of this process's memory, bytes: VmRSS now, VmHWM at most so far."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+
+def used(home: Path) -> int:
+    """Return the bytes on disk of a node's store."""
+    return sum(file.stat().st_blocks * 512 for file in Home(home).store.iterdir())
