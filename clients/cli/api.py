@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.console import errors, out, progress
+from clients.cli.verifier import chosen, stand_in
 from ledger.domain.errors import LedgerError
 
 app = typer.Typer(no_args_is_help=True, help="Run the gateway: writers' and buyers' API over a node.")
@@ -21,6 +22,8 @@ TokenOption = Annotated[str, typer.Option("--token", envvar="CLEARANCE_TOKEN", h
 DatabaseOption = Annotated[
     str, typer.Option("--database", envvar="CLEARANCE_DATABASE", help="SQLAlchemy address; else SQLite in the folder.")
 ]
+
+app.command("stand-in")(stand_in)
 
 GRACE = 10
 """Seconds that requests in work may take when the gateway is stopped."""
@@ -49,8 +52,10 @@ def master_key(home: Path, name: str) -> bytes:
     return secret
 
 
-def demo_desk(made: Any, home: Path, seed: int, parcels: int) -> Any:
+def demo_desk(made: Any, home: Path, seed: int, parcels: int, verifier: Any = None) -> Any:
     """Put the identity authority of a demo chain together: keys from the seed, a register of made-up people.
+
+    `verifier` says whose a number is, else that register does.
 
     Raises:
         LedgerError: the chain is no demo, or made from another seed.
@@ -77,8 +82,8 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int) -> Any:
         for number, told in Dealer(parcels, seed).deal().register.items():
             people.register(session, seals, number, told["name"], told["phone"])
     authority = IdentityAuthority(
-        made, seals, signer, HANDLES["identity"], keyring.opener("identity"), dice=random.Random(seed),
-        pause=dt.timedelta(milliseconds=20),
+        made, seals, signer, HANDLES["identity"], keyring.opener("identity"), verifier=verifier,
+        dice=random.Random(seed), pause=dt.timedelta(milliseconds=20),
     )  # fmt: skip
     orgs = {org.handle: org for org in made.genesis.orgs}
     return Desk(seals, authority, SignIn(made, seals, LogSender()), Answers(made, authority, signer), orgs)
@@ -92,6 +97,7 @@ def gateway(
     database: Any,
     demo: tuple[int, int] | None = None,
     allowed: tuple[str, ...] = (),
+    verifier: Any = None,
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Put a gateway together; yield it, its background jobs and the authority's desk.
 
@@ -102,6 +108,7 @@ def gateway(
         database: open, with tables.
         demo: seed and parcels of a demo chain, whose identity authority then works here; None for members only.
         allowed: networks that webhooks may go to beside the public internet; a demo chain's may go to this machine.
+        verifier: register that the identity authority asks, None for its own.
     """
     import datetime as dt
     import time
@@ -140,7 +147,7 @@ def gateway(
         hooks=hooks,
     )
     projector = Projector(database, own, genesis.domain)
-    desk = demo_desk(made, home, *demo) if demo else None
+    desk = demo_desk(made, home, *demo, verifier=verifier) if demo else None
 
     def project() -> int:
         done = projector.step()
@@ -176,6 +183,9 @@ def run(
     webhook_allow: Annotated[
         list[str] | None, typer.Option(help="Network beside the public internet that webhooks may go to, CIDR.")
     ] = None,
+    verifier: Annotated[
+        str, typer.Option(envvar="CLEARANCE_VERIFIER", help="Address of UNI-PASS API028; else the own register.")
+    ] = "",
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
@@ -192,7 +202,11 @@ def run(
         opened = open_database(home, database)
         migrate(opened)
         demo = None if demo_seed is None else (demo_seed, demo_parcels)
-        with gateway(home, node, token, opened, demo, tuple(webhook_allow or ())) as (made, loops, desk):
+        allowed = tuple(webhook_allow or ())
+        with (
+            chosen(verifier, home) as register,
+            gateway(home, node, token, opened, demo, allowed, register) as (made, loops, desk),
+        ):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
             app = create_app(made, loops, desk)
             config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE)

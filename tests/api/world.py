@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from api.app import create_app
+from api.identity.verifier import Verifier
 from clients.cli.api import gateway, open_database
 from clients.cli.node import bind
 from clients.sample.members import HANDLES, Keyring, sample_genesis
@@ -155,8 +156,8 @@ class Party:
 
 
 @contextmanager
-def world(home: Path) -> Iterator[World]:
-    """Run a service under a logical clock."""
+def world(home: Path, verifier: Verifier | None = None) -> Iterator[World]:
+    """Run a service under a logical clock; its authority asks `verifier`, else its own register."""
     genesis = sample_genesis(KEYRING, START, DAYS)
     clock = LogicalClock(START)
     with ExitStack() as stack:
@@ -171,7 +172,9 @@ def world(home: Path) -> Iterator[World]:
         database = open_database(home, "")
         stack.callback(database.close)
         migrate(database)
-        made, loops, desk = stack.enter_context(gateway(home, first.url, TOKEN, database, (SEED, 60)))
+        made, loops, desk = stack.enter_context(
+            gateway(home, first.url, TOKEN, database, (SEED, 60), verifier=verifier)
+        )
         app = create_app(made, loops, desk)
         url = stack.enter_context(served_app(app))
         service = World(url, genesis, first, second, clock, made, home, desk, app)
