@@ -233,3 +233,44 @@ def projection(
         opened.close()
         node.close()
         finish(Report("projection", {"node": rpc}, tuple(found)), as_json=as_json)
+
+
+@app.command()
+def samples(
+    rpc: Rpc = None, home: Home = None, genesis: GenesisFile = None, token: Token = "", as_json: Json = False
+) -> None:
+    """Recompute every choice of screening's random sample, from the chain and the keys it revealed."""
+    from node.audit.chain import audit_chain
+    from node.audit.members import MemberHistory
+    from node.audit.report import Report
+    from node.audit.samples import SampleHistory
+
+    with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
+        members = MemberHistory(file)
+        history = SampleHistory(members)
+
+        def seen(executed: Any) -> None:
+            members.add(executed)
+            history.add(executed)
+
+        with progress("audit", quiet=as_json) as bar:
+            report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+        days = {members.name(org): [day.as_dict() for day in days] for org, days in history.days().items()}
+        if not as_json:
+            show_days(days)
+        subject = dict(report.subject) | history.summary() | ({"screening": days} if as_json else {})
+        finish(Report("samples", subject, (*report.findings, *history.check())), as_json=as_json)
+
+
+def show_days(days: dict[str, list[dict[str, Any]]]) -> None:
+    """Print what each day's key picked."""
+    table = Table(title="Random sample", title_justify="left")
+    for column in ("screening", "day (KST)", "key", "rate", "parcels", "picked", "without payload"):
+        table.add_column(column, overflow="fold")
+    for name, listed in days.items():
+        for day in (each for each in listed if each["parcels"]):
+            rate = "" if day["rate_per_million"] is None else f"{day['rate_per_million'] / 10_000:g} %"
+            key = "revealed" if day["revealed"] else "secret yet"
+            told = str(day["parcels"]), str(day["picked"]) if day["revealed"] else "", str(day["unscreened"])
+            table.add_row(name, day["day"], key, rate, *told)
+    out.print(table)

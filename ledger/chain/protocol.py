@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from ledger.chain import sampling
 from ledger.chain.batch import Batch, Entry, detail
+from ledger.chain.sampling import DAY_COMMITTED, DAY_REVEALED
 from ledger.commitments import LedgerDomain, filing_digest, order_commitment, rest_digest
 from ledger.domain import limits, words
 from ledger.domain.crosswalk import CROSSWALK, TRACES
@@ -74,6 +76,7 @@ def _vectors() -> Iterator[str]:
     rest_salt, salt, payload = (bytes([number]) * 32 for number in (1, 2, 3))
     covered = rest_digest(rest_salt, rest)
     commitment = order_commitment(goods.word(), covered, salt)
+    key = bytes([5]) * 32
     kinds = {kind.name: number for number, kind in KINDS.items()}
     order = domain.subject_id(kinds["ORDER_OPENED"], 7, commitment)
     opened = Entry(
@@ -105,6 +108,12 @@ def _vectors() -> Iterator[str]:
         ("parcel id (courier org 9, payload digest 0x0303…)", f"0x{parcel:064x}"),
         ("FILED entry", f"0x{filed.packed().hex()}"),
         ("filing digest, low 160 bits", f"0x{filing_digest(0, filed.packed()):040x}"),
+        ("subject of sampling day 20381", f"0x{sampling.day_subject(domain, 20_381):064x}"),
+        ("its commitment (rate 10000, key 0x0505…)", f"0x{sampling.commitment(domain, 20_381, 10_000, key).hex()}"),
+        (
+            "digest of a referral of the parcel as picked",
+            f"0x{sampling.picked_digest(key, parcel, filing_digest(0, filed.packed())).hex()}",
+        ),
     )
     yield from _table(("what", "value"), rows)
 
@@ -195,6 +204,16 @@ def render() -> str:
             for t in TRACES.values()
         ),
     )  # fmt: skip
+    lines += [
+        "## Sampling days",
+        "",
+        "Traces of screening, docs/adr/0015; their subject: a tag, and the day's number.",
+        "",
+    ]
+    lines += _table(("no", "statement", "digest", "detail"), (
+        (DAY_COMMITTED, "the day's key is chosen", "keccak(tag, chain and contract, day, rate, key)", "zero"),
+        (DAY_REVEALED, "the day's key is told", "the key", "rate, parts per million"),
+    ))  # fmt: skip
     lines += ["## Test vectors", "", *_vectors()]
     return "\n".join(lines).rstrip() + "\n"
 
