@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,15 +66,28 @@ def status_of(row: ParcelRow | None) -> str:
     return "released" if released and row.clearance == "cleared" else row.clearance
 
 
-def shown_use(session: Session, seals: Seals, orgs: Mapping[int, Org], use: UseRow, row: ParcelRow | None) -> ShownUse:
-    """Return a use as its holder sees it; `orgs` are the members by handle."""
-    told = seals.open(use.sealed, use.id.encode(), use.person)
+def shown_uses(
+    session: Session, seals: Seals, orgs: Mapping[int, Org], found: Sequence[tuple[UseRow, ParcelRow | None]]
+) -> list[ShownUse]:
+    """Return uses as their holder sees them; `orgs` are the members by handle."""
+    named = [use.parcel for use, _ in found]
+    causes, waiting = uses.causes_of(session, named), uses.without_consent(session, named)
+    return [
+        _shown(seals.open(use.sealed, use.id.encode(), use.person), orgs, use, row, causes.get(use.parcel, []),
+               waits=use.parcel in waiting)
+        for use, row in found
+    ]  # fmt: skip
+
+
+def _shown(
+    told: Mapping[str, Any], orgs: Mapping[int, Org], use: UseRow, row: ParcelRow | None, said: Sequence[str], *,
+    waits: bool,
+) -> ShownUse:  # fmt: skip
     word = Parcel(int.from_bytes(row.word, "big")) if row else Parcel(0)
     status = status_of(row)
-    causes = [Cause(each) for each in uses.cause_of(session, use.parcel)]
+    causes = [Cause(each) for each in said]
     reasons = [FINDING_TEXTS[each] for each in word.findings if each is not Finding.IDENTITY_STOPPED or not causes]
     reasons += [CAUSE_TEXTS[each] for each in dict.fromkeys(causes)]
-    waits = uses.consent_missing(session, use.parcel)
     return ShownUse(
         id=use.id,
         parcel=use.parcel,

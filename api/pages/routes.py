@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 
 from api.auth import PUBLIC, TheGateway
 from api.identity.answers import Holder
-from api.identity.shown import shown_use, status_of, time_line
+from api.identity.shown import shown_uses, status_of, time_line
 from api.limits import RateLimits
 from api.pages.rendering import KST, page
 from api.problems import APIError, not_found
@@ -111,7 +111,7 @@ def one(name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder:
         found = uses.one(session, holder.person, name[:60])
         if found is None:
             raise not_found()
-        use = shown_use(session, desk.seals, desk.orgs, *found)
+        (use,) = shown_uses(session, desk.seals, desk.orgs, [found])
         events = time_line(session, desk.orgs, use.parcel)
     return page(request, "use.html", use=use, timeline=events, link=f"/p/{use.link}", csrf=holder.csrf)
 

@@ -16,7 +16,7 @@ from api.gateway import Gateway
 from api.identity.answers import ANSWERS, Holder
 from api.identity.desk import Desk
 from api.identity.judgement import is_frozen
-from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_use, status_of, time_line
+from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_uses, status_of, time_line
 from api.limits import RateLimits
 from api.problems import APIError, not_found
 from api.routes.fields import Data
@@ -161,7 +161,7 @@ def use_page(
         before = (dt.datetime.fromisoformat(moment), name)
     with gateway.database.read() as session:
         rows = uses.of_person(session, holder.person, before=before, limit=limit + 1)
-        found = [shown_use(session, desk.seals, desk.orgs, *row) for row in rows[:limit]]
+        found = shown_uses(session, desk.seals, desk.orgs, rows[:limit])
     if len(rows) <= limit:
         return found, None
     return found, write_cursor(gateway.secret, scope, [found[-1].declared_at.isoformat(), found[-1].id])
@@ -175,7 +175,7 @@ def read(name: str, holder: Buyer, desk: TheDesk, gateway: TheGateway, response:
         found = uses.one(session, holder.person, name[:60])
         if found is None:
             raise not_found()
-        shown = shown_use(session, desk.seals, desk.orgs, *found)
+        (shown,) = shown_uses(session, desk.seals, desk.orgs, [found])
         events = time_line(session, desk.orgs, shown.parcel)
         return as_dict(shown) | {"link": f"/p/{shown.link}", "timeline": [event_as_dict(each) for each in events]}
 
@@ -222,7 +222,7 @@ def number_state(gateway: Gateway, desk: Desk, holder: Holder) -> tuple[dict[str
         row = people.read_person(session, holder.person)
         frozen = is_frozen(row, gateway.chain_now())
         state = "frozen" if frozen else row.state
-        moving = [shown_use(session, desk.seals, desk.orgs, *each) for each in uses.under_way(session, holder.person)]
+        moving = shown_uses(session, desk.seals, desk.orgs, uses.under_way(session, holder.person))
         until = row.thawed_until if state == "thawed" else None
     return {
         "object": "number",

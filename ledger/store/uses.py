@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import or_, tuple_
@@ -19,6 +19,8 @@ from ledger.store.tables.identity import AnswerRow, AuthorityCursor, JudgedRow, 
 from ledger.store.tables.outbox import SubmissionRow
 
 UNDER_WAY: Final = ("pending", "referred", "unfiled")
+MAX_IN: Final = 1_000
+"""Parcels asked for in one statement."""
 
 
 def fresh_filings(session: Session, limit: int) -> tuple[list[ParcelRow], AuthorityCursor]:
@@ -168,16 +170,31 @@ def by_link(session: Session, link: str) -> ParcelRow | None:
     return session.get(ParcelRow, use.parcel) if use else None
 
 
-def cause_of(session: Session, parcel: bytes) -> list[str]:
-    """Return why the authority stopped a parcel, oldest first: for its owner and for customs only."""
-    chosen = select(SayingRow).where(SayingRow.parcel == parcel).order_by(col(SayingRow.number))
-    return [row.cause for row in session.exec(chosen) if row.cause != "checked"]
+def causes_of(session: Session, parcels: Sequence[bytes]) -> dict[bytes, list[str]]:
+    """Return why the authority stopped parcels, oldest first: for their owner and for customs only."""
+    found: dict[bytes, list[str]] = {}
+    for part in _parts(parcels):
+        chosen = select(SayingRow.parcel, SayingRow.cause).where(
+            col(SayingRow.parcel).in_(part), SayingRow.cause != "checked"
+        )
+        for parcel, cause in session.exec(chosen.order_by(col(SayingRow.number))):
+            found.setdefault(parcel, []).append(cause)
+    return found
 
 
-def consent_missing(session: Session, parcel: bytes) -> bool:
-    """Whether a filing of the parcel waits for its holder's consent."""
-    chosen = select(JudgedRow).where(JudgedRow.parcel == parcel, JudgedRow.outcome == "waiting")
-    return any(row.cause == "consent_missing" for row in session.exec(chosen))
+def without_consent(session: Session, parcels: Sequence[bytes]) -> set[bytes]:
+    """Return those of some parcels that have a filing which waits for its holder's consent."""
+    found: set[bytes] = set()
+    for part in _parts(parcels):
+        chosen = select(JudgedRow.parcel).where(
+            col(JudgedRow.parcel).in_(part), JudgedRow.outcome == "waiting", JudgedRow.cause == "consent_missing"
+        )
+        found |= set(session.exec(chosen))
+    return found
+
+
+def _parts(values: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    return (values[at : at + MAX_IN] for at in range(0, len(values), MAX_IN))
 
 
 def answer_of(session: Session, identifier: str, person: bytes) -> AnswerRow | None:
