@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from api.gateway import Gateway
 from ledger.chain.batch import Batch
+from ledger.chain.port import NODE_TROUBLE
 from ledger.domain.errors import LedgerError
 from ledger.store import leases, submissions
 from ledger.store.tables.outbox import SubmissionRow
@@ -24,7 +25,7 @@ JOB: Final = "submitter"
 LEASE: Final = dt.timedelta(seconds=10)
 ASK_AFTER: Final = dt.timedelta(seconds=2)
 """Age at which a handed-over batch that stands in no block is asked for."""
-RETRY_CODES: Final = frozenset({"node.unreachable", "node.stopped", "pool.full", "rpc.-32603", "database.unavailable"})
+RETRY_CODES: Final = NODE_TROUBLE | {"database.unavailable"}
 """Refusals that say nothing of the batch: it is handed over again."""
 
 

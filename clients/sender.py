@@ -17,15 +17,13 @@ from typing import Final
 from clients.gate import Fate, Gate, State
 from clients.spool import Spool
 from clients.spool_file import Signed
+from ledger.chain.port import NODE_TROUBLE
 from ledger.chain.writer import BATCH_LIFE
 from ledger.domain.errors import LedgerError
 
-PUSH_BACK: Final = frozenset(
-    {
-        "api.internal", "api.rate-limited", "api.unreachable", "batch.clock", "database.unavailable", "node.stopped",
-        "node.unreachable", "outbox.full", "pool.full", "rpc.-32603", "store.full",
-    }
-)  # fmt: skip
+PUSH_BACK: Final = NODE_TROUBLE | {
+    "api.internal", "api.rate-limited", "api.unreachable", "batch.clock", "database.unavailable", "outbox.full",
+}  # fmt: skip
 """Answers that say nothing of the batch: it is sent again after a while."""
 NOT_NOW: Final = frozenset(
     {

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
+
+NODE_TROUBLE: Final = frozenset(
+    {
+        "node.stopped", "node.unreachable", "pool.full", "rpc.-32603", "store.corrupt", "store.full", "store.unusable",
+    }
+)  # fmt: skip
+"""Codes with which a node refuses for reasons of its own. They say nothing of the batch: it is sent again later."""
 
 
 class NodePort(Protocol):

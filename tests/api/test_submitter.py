@@ -14,7 +14,7 @@ from sqlmodel import select
 from api import outbox, submitter
 from api.gateway import Gateway
 from api.problems import APIError
-from api.submitter import Submitter
+from api.submitter import RETRY_CODES, Submitter
 from clients.cli.embedded import EmbeddedNode
 from clients.sample.members import HANDLES, Keyring, sample_genesis
 from clients.sample.plan import DAYS, START
@@ -32,7 +32,7 @@ from node.clock import LogicalClock
 from node.evm.executor import Driver
 from node.pool import PoolFull
 from node.sealer import Sealer
-from node.store import MemoryStore
+from node.store import MemoryStore, StoreFault, StoreFull
 from tests.node.days import SEED, sealer_keys
 
 KEYRING = Keyring(SEED)
@@ -249,3 +249,23 @@ def test_a_dead_node_loses_nothing(world: World) -> None:
     with pytest.raises(LedgerError):
         Submitter(world.gateway).step()
     assert world.states() == ["accepted"]
+
+
+class Unwell(LedgerError):
+    """A refusal for reasons of the node's own."""
+
+
+@pytest.mark.parametrize("code", sorted(RETRY_CODES))
+def test_what_ails_the_node_buries_no_batch(world: World, code: str) -> None:
+    world.accept()
+    world.node.fault = Unwell("not now", hint="")
+    world.node.fault.code = code
+    with pytest.raises(Unwell):
+        Submitter(world.gateway).step()
+    assert world.states() == ["accepted"]
+
+
+@pytest.mark.parametrize("fault", [StoreFull, StoreFault])
+def test_the_codes_of_a_full_and_of_a_closing_store_are_known(fault: type[LedgerError]) -> None:
+    """A sealer whose disk is full, or that is being stopped, answers by these."""
+    assert fault.code in RETRY_CODES
