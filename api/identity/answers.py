@@ -25,7 +25,7 @@ from api.identity.authority import IdentityAuthority
 from api.identity.judgement import Cause
 from api.problems import APIError, not_found
 from ledger.chain.batch import Signer
-from ledger.store import people, uses
+from ledger.store import history, people, uses
 from ledger.store.database import Session
 from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.identity import AnswerRow, JudgedRow
@@ -81,6 +81,8 @@ class Answers:
             use.answer = what
             use.consented = use.consented or what == "consented"
             session.add(use)
+            if what == "denied":
+                history.forget(session, use.parcel)
             if what == "denied" and parcel is not None and parcel.released_at is None:
                 self._authority.stop(session, parcel, f"denied {identifier}", Cause.DENIED, now)
             if what == "consented" and parcel is not None:

@@ -18,17 +18,21 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from eth_hash.auto import keccak
 
 from api.gateway import Gateway
+from api.identity.declaring import Facts
 from api.identity.filed import Content, Filed, FilingReader
 from api.identity.judgement import Cause, Judgement, Verified, judge
+from api.identity.recording import Recorder
 from api.identity.verifier import Outcome, OwnRegister, Verifier
 from ledger.chain.batch import Batch, Entry
 from ledger.domain.errors import InvalidPCCC
+from ledger.domain.history import is_company_code
 from ledger.domain.kinds import KindNumber, Status
 from ledger.domain.limits import STOP_LANE
 from ledger.domain.words import PARCEL
 from ledger.keys import LocalSigner
-from ledger.store import leases, people, submissions, uses
+from ledger.store import history, leases, people, submissions, uses
 from ledger.store.database import Session
+from ledger.store.people import Registered
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.identity import JudgedRow, SayingRow, UseRow
@@ -65,6 +69,7 @@ class IdentityAuthority:
         """
         self._gateway, self._seals, self._signer, self._org = gateway, seals, signer, org
         self._reader = FilingReader(gateway, opener)
+        self._recorder = Recorder(gateway, seals)
         self._verifier = verifier or OwnRegister(gateway.database, seals)
         self._pause = pause
         self._dice = dice or secrets.SystemRandom()
@@ -102,13 +107,14 @@ class IdentityAuthority:
             asked = [row for row in found.values() if self._is_open(session, row)]
             session.expunge_all()
         judged = list(zip(filed := self._reader.read(asked), self._verified(filed, now), strict=True))
+        facts = self._recorder.read(asked)
         with self._gateway.database.write() as session:
             leases.check(session, JOB, self._holder, self._fence)
             for row, each in zip(again, due, strict=True):
                 if row is None or row.filing != each.filing:
                     uses.supersede(session, each.filing)
             for one, verified in judged:
-                self._judge_one(session, one, verified, now)
+                self._judge_one(session, one, verified, facts.get(one.row.id), now)
             if rows:
                 uses.advance(session, rows[-1])
         return len(rows) + len(due)
@@ -129,11 +135,14 @@ class IdentityAuthority:
         answers = dict(zip(gifts, self._verifier.verify(list(gifts.values())), strict=True))
         return [Verified(own[at], answers.get(at)) if at in own else None for at in range(len(filed))]
 
-    def _judge_one(self, session: Session, filed: Filed, verified: Verified | None, now: dt.datetime) -> None:
+    def _judge_one(
+        self, session: Session, filed: Filed, verified: Verified | None, facts: Facts | None, now: dt.datetime
+    ) -> None:
         row = filed.row
         if row.filing is None or not self._is_open(session, row):
             return
-        judgement = self._made_of(session, filed, verified, now)
+        history.forget(session, row.id)  # what an older filing of it declared
+        judgement = self._made_of(session, filed, verified, facts, now)
         judged = session.get(JudgedRow, row.filing) or JudgedRow(
             filing=row.filing, parcel=row.id, outcome="", cause=""
         )  # fmt: skip
@@ -150,29 +159,35 @@ class IdentityAuthority:
         elif judgement.outcome == "stopped":
             self.stop(session, row, name, judgement.cause, now)
 
-    def _made_of(self, session: Session, filed: Filed, verified: Verified | None, now: dt.datetime) -> Judgement:
+    def _made_of(
+        self, session: Session, filed: Filed, verified: Verified | None, facts: Facts | None, now: dt.datetime
+    ) -> Judgement:
         content = filed.content
         if content is None or verified is None:
             return Judgement("stopped", Cause.UNREADABLE) if filed.unreadable else NOT_HERE
-        person = self._person(session, content, verified)
-        if person is None:
+        if is_company_code(content.number):
+            return Judgement("stopped", Cause.COMPANY)
+        holder = self._holder_of(session, content, verified)
+        if holder is None:
             return judge(verified, None, None, now)
-        use = self._note_use(session, filed.row, person, content, now)
-        judgement = judge(verified, people.person(session, person), use, now)
+        use = self._note_use(session, filed.row, holder.person, content, now)
+        judgement = judge(verified, people.person(session, holder.person), use, now)
         use.receiver_differs = judgement.receiver_differs
         session.add(use)
+        self._recorder.note(session, facts, content, holder, judgement, now)
         return judgement
 
-    def _person(self, session: Session, content: Content, verified: Verified) -> bytes | None:
+    def _holder_of(self, session: Session, content: Content, verified: Verified) -> Registered | None:
         """Return whose the declared number is. A number that another register knows is taken up at its first use."""
         try:
             known = people.holder(session, self._seals, content.number)
+            if known is None and verified.consignee.outcome is Outcome.CHECKED:
+                told = content.consignee
+                people.register(session, self._seals, content.number, told.get("name", ""), told.get("phone", ""))
+                known = people.holder(session, self._seals, content.number)
         except InvalidPCCC:
             return None
-        if known is not None or verified.consignee.outcome is not Outcome.CHECKED:
-            return known.person if known else None
-        told = content.consignee
-        return people.register(session, self._seals, content.number, told.get("name", ""), told.get("phone", ""))
+        return known
 
     def _note_use(self, session: Session, row: ParcelRow, person: bytes, content: Content, now: dt.datetime) -> UseRow:
         shown = {"shop": content.shop, "goods": content.goods, "courier": row.opener}

@@ -5,6 +5,7 @@ Identity check and screening learn of filings here, from included blocks, and re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,20 +15,49 @@ from ledger.chain.batch import Entry
 from ledger.chain.included import IncludedBatch
 from ledger.chain.writer import Writer
 from ledger.commitments import filing_digest
-from ledger.domain.kinds import KindNumber
+from ledger.domain.facts import Goods, Transport
+from ledger.domain.kinds import FILING_WORDS, KindNumber
 from ledger.payloads import PayloadFault, PayloadStore, open_payload
 
 FILINGS: Final = (KindNumber.FILED, KindNumber.CORRECTED)
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """The facts that a filing declares, in clear on chain; goods stand in the order of their orders."""
+
+    transport: Transport
+    goods: tuple[Goods, ...]
+    orders: tuple[int, ...]
+
+
+def read_declared(words: Sequence[int]) -> Declared:
+    """Read the extra words of a filing.
+
+    Raises:
+        ValueError: a mode or track that is not one of the known; the contract finds no rule for such a filing.
+    """
+    transport = Transport.of(words[0])
+    if len(words) == FILING_WORDS:
+        return Declared(transport, (Goods.of(words[1]),), ())
+    return Declared(transport, tuple(map(Goods.of, words[2::4])), tuple(words[1::4]))
+
+
+@dataclass(frozen=True, slots=True)
 class SeenFiling:
-    """A filing as it stands in a block, with its digest."""
+    """A filing as it stands in a block, with its digest.
+
+    Attributes:
+        first: `t` of the parcel's first filing, seconds UTC.
+        words: extra words of the entry.
+    """
 
     parcel: int
     names: int
     payload: bytes
     has_order: bool
+    first: int
+    words: tuple[int, ...]
 
 
 class FilingWatcher:
@@ -39,6 +69,7 @@ class FilingWatcher:
         self._spool = spool
         self._key = key
         self._generations: dict[int, int] = {}
+        self._first: dict[int, int] = {}
         self._fresh: dict[int, SeenFiling] = {}
 
     def watch(self, batch: IncludedBatch) -> None:
@@ -49,7 +80,10 @@ class FilingWatcher:
                 generation = self._generations.get(entry.subject, 0)
                 self._generations[entry.subject] = generation + 1
                 names = filing_digest(generation, entry.packed())
-                self._fresh[entry.subject] = SeenFiling(entry.subject, names, entry.digest, len(entry.extra) > 2)
+                first = self._first.setdefault(entry.subject, batch.t)
+                self._fresh[entry.subject] = SeenFiling(
+                    entry.subject, names, entry.digest, len(entry.extra) > FILING_WORDS, first, entry.extra
+                )
 
     def judge(self, now: int) -> None:
         """Judge what is new; a filing without its payload stays unchecked and is tried again."""

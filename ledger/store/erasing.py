@@ -20,7 +20,7 @@ from ledger.store.datakeys import Erased
 from ledger.store.rows import upsert
 from ledger.store.sealing import PERSON, Seals
 from ledger.store.tables.chain import EntryRow, OrderRow
-from ledger.store.tables.history import DeclarationRow, DeclaredGoodsRow, ResaleRow
+from ledger.store.tables.history import DeclarationRow, DeclaredGoodsRow, PurchaseRow, ResaleRow
 from ledger.store.tables.identity import (
     AnswerRow,
     BuyerSessionRow,
@@ -121,7 +121,7 @@ def _empty(session: Session, person: PersonRow, at: dt.datetime) -> None:
     own = select(DeclarationRow.parcel).where(DeclarationRow.person == person.id)
     _run(session, delete(DeclaredGoodsRow).where(col(DeclaredGoodsRow.parcel).in_(own)))
     for table, owner in (
-        (DeclarationRow, DeclarationRow.person), (ResaleRow, ResaleRow.person),
+        (PurchaseRow, PurchaseRow.person), (DeclarationRow, DeclarationRow.person), (ResaleRow, ResaleRow.person),
         (BuyerSessionRow, BuyerSessionRow.person), (DeviceRow, DeviceRow.person), (CodeRow, CodeRow.person),
         (UseRow, UseRow.person), (NumberRow, NumberRow.person),
     ):  # fmt: skip

@@ -1,6 +1,6 @@
 """What a person had declared before, whatever number he used: for frequency, split orders, personal or company use.
 
-Persons are random ids. Shops and house bills stand as keyed values that can be compared and say nothing else.
+Persons are random ids. Shops, house bills and addresses stand as keyed values: they can be compared, no more.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class DeclarationRow(SQLModel, table=True):
     __tablename__ = "declaration"
     __table_args__ = (
         Index("declaration_by_day", "person", "declared_on"),
-        Index("declaration_by_purchase", "person", "supplier", "ordered_on"),
         Index("declaration_by_bill", "person", "bill"),
         Index("declaration_by_arrival", "person", "arrived_on"),
+        Index("declaration_by_cluster", "cluster", "declared_on"),
     )
 
     parcel: bytes = raw(32, primary_key=True)
@@ -29,9 +29,6 @@ class DeclarationRow(SQLModel, table=True):
     filing: bytes = raw(20)
     declared_on: dt.date
     """Day of the first filing, KST: the rule in force is the one of this day."""
-    supplier: bytes | None = raw(32, nullable=True)
-    ordered_on: dt.date | None = None
-    """Day of the purchase, KST; only the shop's order tells it."""
     bill: bytes | None = raw(32, nullable=True)
     arrived_on: dt.date | None = None
     cents: int = Field(sa_type=BigInteger)
@@ -39,6 +36,22 @@ class DeclarationRow(SQLModel, table=True):
     limit_cents: int = Field(sa_type=BigInteger)
     """Exemption limit that holds for it, US cents."""
     declared_use: int = 0
+    cluster: bytes | None = raw(32, nullable=True)
+    """Delivery address and shop together, where the address is not the holder's own."""
+
+
+class PurchaseRow(SQLModel, table=True):
+    """What of a parcel was bought of one supplier on one day; only shops' orders tell it."""
+
+    __tablename__ = "declared_purchase"
+    __table_args__ = (Index("purchase_by_day", "person", "supplier", "ordered_on"),)
+
+    parcel: bytes = Field(sa_type=LargeBinary(32), primary_key=True, foreign_key="declaration.parcel")
+    supplier: bytes = raw(32, primary_key=True)
+    ordered_on: dt.date = Field(primary_key=True)
+    """Day of the purchase, KST."""
+    person: bytes = Field(sa_type=LargeBinary(16), foreign_key="person.id")
+    cents: int = Field(sa_type=BigInteger)
 
 
 class DeclaredGoodsRow(SQLModel, table=True):

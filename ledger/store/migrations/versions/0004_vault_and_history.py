@@ -68,13 +68,12 @@ def upgrade() -> None:
         sa.Column("person", sa.LargeBinary(length=16), nullable=False),
         sa.Column("filing", sa.LargeBinary(length=20), nullable=False),
         sa.Column("declared_on", sa.Date(), nullable=False),
-        sa.Column("supplier", sa.LargeBinary(length=32), nullable=True),
-        sa.Column("ordered_on", sa.Date(), nullable=True),
         sa.Column("bill", sa.LargeBinary(length=32), nullable=True),
         sa.Column("arrived_on", sa.Date(), nullable=True),
         sa.Column("cents", sa.BigInteger(), nullable=False),
         sa.Column("limit_cents", sa.BigInteger(), nullable=False),
         sa.Column("declared_use", sa.Integer(), nullable=False),
+        sa.Column("cluster", sa.LargeBinary(length=32), nullable=True),
         sa.ForeignKeyConstraint(
             ["person"],
             ["person.id"],
@@ -85,7 +84,7 @@ def upgrade() -> None:
         batch_op.create_index("declaration_by_arrival", ["person", "arrived_on"], unique=False)
         batch_op.create_index("declaration_by_bill", ["person", "bill"], unique=False)
         batch_op.create_index("declaration_by_day", ["person", "declared_on"], unique=False)
-        batch_op.create_index("declaration_by_purchase", ["person", "supplier", "ordered_on"], unique=False)
+        batch_op.create_index("declaration_by_cluster", ["cluster", "declared_on"], unique=False)
 
     op.create_table(
         "resale_report",
@@ -127,6 +126,26 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("parcel", "goods_class"),
     )
+    op.create_table(
+        "declared_purchase",
+        sa.Column("parcel", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("supplier", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("ordered_on", sa.Date(), nullable=False),
+        sa.Column("person", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("cents", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["parcel"],
+            ["declaration.parcel"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["person"],
+            ["person.id"],
+        ),
+        sa.PrimaryKeyConstraint("parcel", "supplier", "ordered_on"),
+    )
+    with op.batch_alter_table("declared_purchase", schema=None) as batch_op:
+        batch_op.create_index("purchase_by_day", ["person", "supplier", "ordered_on"], unique=False)
+
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.add_column(sa.Column("key_name", sa.LargeBinary(length=32), nullable=True))
         batch_op.add_column(sa.Column("erased_at", ledger.store.columns.UtcDateTime(timezone=True), nullable=True))
@@ -151,6 +170,10 @@ def downgrade() -> None:
         batch_op.drop_column("erased_at")
         batch_op.drop_column("key_name")
 
+    with op.batch_alter_table("declared_purchase", schema=None) as batch_op:
+        batch_op.drop_index("purchase_by_day")
+
+    op.drop_table("declared_purchase")
     op.drop_table("declared_goods")
     with op.batch_alter_table("vault_index", schema=None) as batch_op:
         batch_op.drop_index("vault_index_by_key")
@@ -159,7 +182,7 @@ def downgrade() -> None:
     op.drop_table("vault_index")
     op.drop_table("resale_report")
     with op.batch_alter_table("declaration", schema=None) as batch_op:
-        batch_op.drop_index("declaration_by_purchase")
+        batch_op.drop_index("declaration_by_cluster")
         batch_op.drop_index("declaration_by_day")
         batch_op.drop_index("declaration_by_bill")
         batch_op.drop_index("declaration_by_arrival")
