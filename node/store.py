@@ -143,16 +143,25 @@ def _translated(error: Exception, path: Path) -> StoreFault:
     return StoreFault(f"{path}: {text[:160]}", hint="Check the disk and the rights of the folder.")
 
 
+CACHE_BYTES: Final = 128 << 20
+"""Uncompressed blocks of tables kept in memory."""
+BUFFER_BYTES: Final = 32 << 20
+"""What is written before it goes from memory into a table; as much is read again after a crash."""
+
+
 def _options(*, create: bool) -> rocksdict.Options:
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(create)
     # a crash may tear the last record of the log; damage before it is no crash, and commits must not vanish silently
     options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_max_background_jobs(1)
-    options.set_write_buffer_size(32 << 20)
+    options.set_write_buffer_size(BUFFER_BYTES)
     options.set_keep_log_file_num(2)
+    # chain blocks shrink to a third; trie nodes are hashes, which RocksDB tries once and leaves as they are
+    options.set_compression_type(rocksdict.DBCompressionType.lz4())
+    options.set_bottommost_compression_type(rocksdict.DBCompressionType.zstd())
     table = rocksdict.BlockBasedOptions()
-    table.set_block_cache(rocksdict.Cache(128 << 20))
+    table.set_block_cache(rocksdict.Cache(CACHE_BYTES))
     table.set_bloom_filter(10, False)
     options.set_block_based_table_factory(table)
     return options
@@ -186,7 +195,11 @@ class RocksStore:
         try:
             if create:
                 path.mkdir(parents=True, exist_ok=True)
-            self._database = rocksdict.Rdict(str(path), _options(create=create), access_type=access)
+            options = _options(create=create)
+            # named for the column family too: else that of an existing store is opened without filter and cache
+            self._database = rocksdict.Rdict(
+                str(path), options, column_families={"default": options}, access_type=access
+            )
         except OSError as error:
             raise StoreFault(f"{path}: {error.strerror}.", hint="Choose a folder you may write to.") from error
         except Exception as error:  # rocksdict raises bare Exception; its text says what happened
@@ -297,7 +310,7 @@ class RocksStore:
             StoreFault: a file is damaged, or no room: it needs as much again as the largest files take.
         """
         try:
-            self._database.compact_range(None, None)
+            self._database.compact_range(None, None, _thorough())
         except Exception as error:  # see __init__
             raise _translated(error, self._path) from error
 
@@ -305,6 +318,12 @@ class RocksStore:
         """Close it; closing twice does no harm."""
         with contextlib.suppress(Exception):  # what a failed commit left in its buffers cannot be flushed
             self._database.close()
+
+
+def _thorough() -> rocksdict.CompactOptions:
+    options = rocksdict.CompactOptions()
+    options.set_bottommost_level_compaction(rocksdict.BottommostLevelCompaction.force())
+    return options
 
 
 def _has_tables(path: Path) -> bool:

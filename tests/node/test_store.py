@@ -110,6 +110,39 @@ def test_every_commit_is_synced_unless_told(tmp_path: Path, monkeypatch: pytest.
     store.close()
 
 
+def test_a_store_that_is_opened_again_still_passes_over_tables_without_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block looks for thousands of nodes that are not there: each would cost a read of a table."""
+    plain, made = rocksdict.Options, []
+
+    def recorded(**arguments: Any) -> Any:
+        made.append(plain(**arguments))
+        made[-1].enable_statistics()
+        return made[-1]
+
+    store = RocksStore(tmp_path)
+    store.commit(block_of(1))
+    store.close()
+    monkeypatch.setattr(rocksdict, "Options", recorded)
+    store = RocksStore(tmp_path)
+    assert store.get_many([Space.NODE + bytes([0, *range(7), number]) for number in range(200)]) == [None] * 200
+    store.close()
+    useful = next(line for line in made[0].get_statistics().splitlines() if "bloom.filter.useful" in line)
+    assert int(useful.split()[-1]) > 150
+
+
+def test_what_is_deleted_leaves_the_files_when_they_are_compacted(tmp_path: Path) -> None:
+    store = RocksStore(tmp_path)
+    store.commit({b"n" + number.to_bytes(4, "big"): os.urandom(400) for number in range(2_000)})
+    store.commit({b"n" + number.to_bytes(4, "big"): None for number in range(1_990)})
+    store.compact()
+    tables = sum(file.stat().st_size for file in tmp_path.glob("*.sst"))
+    assert tables < 20_000
+    assert len(list(store.scan(b"n"))) == 10
+    store.close()
+
+
 # --------------------------------------------------------------------------------------------------- opening it
 def test_it_opens_again_where_it_was(tmp_path: Path) -> None:
     for height in range(1, 6):
