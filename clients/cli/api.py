@@ -10,7 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.console import errors, out, progress
+from clients.cli.authority import AuthorityFiles, register
+from clients.cli.authority import desk as real_desk
+from clients.cli.authority import keys as authority_keys
+from clients.cli.console import USAGE, errors, fail, out, progress
 from clients.cli.verifier import chosen, stand_in
 from ledger.domain.errors import LedgerError
 
@@ -24,6 +27,8 @@ DatabaseOption = Annotated[
 ]
 
 app.command("stand-in")(stand_in)
+app.command("keys")(authority_keys)
+app.command("register")(register)
 
 GRACE = 10
 """Seconds that requests in work may take when the gateway is stopped."""
@@ -98,6 +103,7 @@ def gateway(
     demo: tuple[int, int] | None = None,
     allowed: tuple[str, ...] = (),
     verifier: Any = None,
+    authority: AuthorityFiles | None = None,
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Put a gateway together; yield it, its background jobs and the authority's desk.
 
@@ -109,6 +115,7 @@ def gateway(
         demo: seed and parcels of a demo chain, whose identity authority then works here; None for members only.
         allowed: networks that webhooks may go to beside the public internet; a demo chain's may go to this machine.
         verifier: register that the identity authority asks, None for its own.
+        authority: keys of the identity authority of a real chain, which then works here.
     """
     import datetime as dt
     import time
@@ -148,6 +155,8 @@ def gateway(
     )
     projector = Projector(database, own, genesis.domain)
     desk = demo_desk(made, home, *demo, verifier=verifier) if demo else None
+    if authority:
+        desk = real_desk(made, home, authority, verifier)
 
     def project() -> int:
         done = projector.step()
@@ -186,6 +195,21 @@ def run(
     verifier: Annotated[
         str, typer.Option(envvar="CLEARANCE_VERIFIER", help="Address of UNI-PASS API028; else the own register.")
     ] = "",
+    identity_key: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_IDENTITY_KEY", help="Keystore: run the identity authority too.")
+    ] = None,
+    identity_open_key: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_IDENTITY_OPEN_KEY", help="Its X25519 key, PEM.")
+    ] = None,
+    identity_master: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_IDENTITY_MASTER", help="Its register's key, else asked for.")
+    ] = None,
+    identity_passphrase_file: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_IDENTITY_PASSPHRASE_FILE", help="Passphrase, else asked for.")
+    ] = None,
+    code_command: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_CODE_COMMAND", help="Program that sends one-time codes.")
+    ] = None,
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
@@ -197,7 +221,14 @@ def run(
 
     configure()
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    if identity_key and (demo_seed is not None or not identity_open_key):
+        fail(LedgerError("--identity-key needs --identity-open-key, and no --demo-seed.", hint="See --help."), USAGE)
     with errors():
+        authority = None
+        if identity_key and identity_open_key:
+            authority = AuthorityFiles(
+                identity_key, identity_open_key, identity_master, identity_passphrase_file, code_command
+            )
         listener = bind(host, port)
         opened = open_database(home, database)
         migrate(opened)
@@ -205,7 +236,7 @@ def run(
         allowed = tuple(webhook_allow or ())
         with (
             chosen(verifier, home) as register,
-            gateway(home, node, token, opened, demo, allowed, register) as (made, loops, desk),
+            gateway(home, node, token, opened, demo, allowed, register, authority) as (made, loops, desk),
         ):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
             app = create_app(made, loops, desk)

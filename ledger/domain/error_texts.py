@@ -22,6 +22,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "auth.challenge": Sentence("서명할 질문이 없거나 지났습니다.", "The challenge is unknown, used or too old."),
     "auth.form": Sentence("양식이 오래되었거나 다른 곳에서 왔습니다.", "The form is too old or of another site."),
     "auth.required": Sentence("먼저 로그인해야 합니다.", "Sign in first."),
+    "authority.key": Sentence(
+        "본인확인 기관의 열쇠를 쓸 수 없습니다.", "A key of the identity authority cannot be used."
+    ),
     "backup.invalid": Sentence("백업을 만들거나 쓸 수 없습니다.", "The backup cannot be made or used."),
     "batch.clock": Sentence("묶음을 싼 시각이 블록 시각과 맞지 않습니다.", "The batch was wrapped too long ago."),
     "batch.expired": Sentence("묶음의 유효 시각이 지났습니다.", "The batch has expired."),

@@ -15,6 +15,7 @@ import uvicorn
 from api.app import create_app
 from api.identity.verifier import Verifier
 from clients.cli.api import gateway, open_database
+from clients.cli.authority import AuthorityFiles
 from clients.cli.node import bind
 from clients.sample.members import HANDLES, Keyring, sample_genesis
 from clients.sample.plan import DAYS, START
@@ -156,8 +157,11 @@ class Party:
 
 
 @contextmanager
-def world(home: Path, verifier: Verifier | None = None) -> Iterator[World]:
-    """Run a service under a logical clock; its authority asks `verifier`, else its own register."""
+def world(home: Path, verifier: Verifier | None = None, files: AuthorityFiles | None = None) -> Iterator[World]:
+    """Run a service under a logical clock; its authority asks `verifier`, else its own register.
+
+    With `files` the authority is that of a real chain, its keys from there; else a demo's, from the seed.
+    """
     genesis = sample_genesis(KEYRING, START, DAYS)
     clock = LogicalClock(START)
     with ExitStack() as stack:
@@ -173,7 +177,7 @@ def world(home: Path, verifier: Verifier | None = None) -> Iterator[World]:
         stack.callback(database.close)
         migrate(database)
         made, loops, desk = stack.enter_context(
-            gateway(home, first.url, TOKEN, database, (SEED, 60), verifier=verifier)
+            gateway(home, first.url, TOKEN, database, None if files else (SEED, 60), verifier=verifier, authority=files)
         )
         app = create_app(made, loops, desk)
         url = stack.enter_context(served_app(app))
