@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ledger.store.tables import access, chain, history, identity, outbox, vault, webhooks
+from ledger.store.tables import access, chain, history, identity, outbox, screening, vault, webhooks
 
-__all__ = ["access", "chain", "history", "identity", "outbox", "vault", "webhooks"]
+__all__ = ["access", "chain", "history", "identity", "outbox", "screening", "vault", "webhooks"]

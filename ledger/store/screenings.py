@@ -1,0 +1,198 @@
+"""What screening made of parcels, what it has decided to say, and the days of its random sample."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import exists, func, or_, tuple_, update
+from sqlmodel import Session, col, select
+
+from ledger.domain.kinds import KindNumber
+from ledger.store import submissions
+from ledger.store.tables.chain import BlockRow, EntryRow, ParcelRow
+from ledger.store.tables.history import ReferralRow
+from ledger.store.tables.outbox import SubmissionRow
+from ledger.store.tables.screening import RecordRow, ResultRow, SamplingDayRow, ScreeningCursor, ScreeningRow
+
+FILINGS: Final = (int(KindNumber.FILED), int(KindNumber.CORRECTED))
+DECIDED: Final = ("cleared", "refused", "recalled")
+SAME_BILL: Final = 20
+"""Parcels under one house bill that are looked at."""
+
+
+# ------------------------------------------------------------------------------------------------------ what to judge
+def fresh_parcels(session: Session, limit: int) -> list[ParcelRow]:
+    """Return parcels that changed since screening last looked, oldest change first."""
+    cursor = session.get(ScreeningCursor, 1) or ScreeningCursor(parcel=bytes(32))
+    place = tuple_(col(ParcelRow.changed_height), col(ParcelRow.id))
+    chosen = select(ParcelRow).where(place > tuple_(cursor.height, cursor.parcel))
+    return list(session.exec(chosen.order_by(col(ParcelRow.changed_height), col(ParcelRow.id)).limit(limit)))
+
+
+def advance(session: Session, last: ParcelRow) -> None:
+    """Note that all changes up to that of a parcel were looked at."""
+    cursor = session.get(ScreeningCursor, 1) or ScreeningCursor(parcel=bytes(32))
+    cursor.height, cursor.parcel = max((cursor.height, cursor.parcel), (last.changed_height, last.id))
+    session.add(cursor)
+
+
+def due(session: Session, now: dt.datetime, limit: int) -> list[ScreeningRow]:
+    """Return parcels whose filing waits for its payload and is due to be looked for again."""
+    chosen = select(ScreeningRow).where(ScreeningRow.outcome == "waiting", col(ScreeningRow.retry_at) <= now)
+    return list(session.exec(chosen.order_by(col(ScreeningRow.retry_at)).limit(limit)))
+
+
+def newest_filing(session: Session, row: ParcelRow) -> EntryRow | None:
+    """Return where a parcel's newest filing stands."""
+    chosen = select(EntryRow).where(
+        EntryRow.subject == row.id, col(EntryRow.kind).in_(FILINGS), EntryRow.digest == row.payload,
+        col(EntryRow.rejection).is_(None), col(EntryRow.trace).is_(False),
+    )  # fmt: skip
+    newest_first = col(EntryRow.height).desc(), col(EntryRow.place).desc(), col(EntryRow.number).desc()
+    return session.exec(chosen.order_by(*newest_first).limit(1)).first()
+
+
+def block_hash(session: Session, height: int) -> bytes:
+    """Return the hash of a block.
+
+    Raises:
+        KeyError: it is not in the read model.
+    """
+    row = session.get(BlockRow, height)
+    if row is None:
+        raise KeyError(f"block {height}")
+    return row.hash
+
+
+def causes_of(session: Session, parcel: bytes) -> list[ReferralRow]:
+    """Return what the identity authority found of a parcel."""
+    chosen = select(ReferralRow).where(ReferralRow.parcel == parcel)
+    return list(session.exec(chosen.order_by(col(ReferralRow.number))))
+
+
+def untaken(session: Session, limit: int) -> list[ReferralRow]:
+    """Return what the identity authority found and nobody took up yet."""
+    chosen = select(ReferralRow).where(col(ReferralRow.taken_at).is_(None))
+    return list(session.exec(chosen.order_by(col(ReferralRow.number)).limit(limit)))
+
+
+# ------------------------------------------------------------------------------------------------- what was seen before
+def same_bill(session: Session, bill: bytes, parcel: bytes) -> list[ScreeningRow]:
+    """Return other parcels under a house bill, first opened first."""
+    chosen = select(ScreeningRow).where(ScreeningRow.bill == bill, ScreeningRow.parcel != parcel)
+    order = col(ScreeningRow.opened_height), col(ScreeningRow.parcel)
+    return list(session.exec(chosen.order_by(*order).limit(SAME_BILL)))
+
+
+def numbers_at(
+    session: Session, phone: bytes | None, address: bytes | None, since: dt.datetime, enough: int
+) -> frozenset[bytes]:
+    """Return up to so many different numbers that goods were sent to the same telephone or address with."""
+    found: set[bytes] = set()
+    for column, value in ((col(ScreeningRow.phone), phone), (col(ScreeningRow.address), address)):
+        if value is not None:
+            chosen = select(ScreeningRow.number).where(column == value, col(ScreeningRow.declared_at) >= since)
+            rows = session.exec(chosen.where(col(ScreeningRow.number).is_not(None)).distinct().limit(enough))
+            found |= {number for number in rows if number is not None}
+    return frozenset(found)
+
+
+def record(session: Session, who: bytes) -> tuple[int, int]:
+    """Return how many parcels of a shop or courier were decided, and how many of them refused."""
+    row = session.get(RecordRow, who)
+    return (row.decided, row.refused) if row else (0, 0)
+
+
+def count_decided(session: Session, who: Collection[bytes], *, refused: bool) -> None:
+    """Count a decision in the records of a shop and a courier."""
+    for each in who:
+        row = session.get(RecordRow, each) or RecordRow(who=each)
+        row.decided += 1
+        row.refused += refused
+        session.add(row)
+
+
+def forget_contacts(session: Session, before: dt.datetime) -> None:
+    """Forget whom parcels were sent to that were declared before a moment: nothing looks further back."""
+    kept = or_(*(column.is_not(None) for column in map(col, _CONTACTS)))
+    statement = update(ScreeningRow).where(col(ScreeningRow.declared_at) < before, kept)
+    session.connection().execute(statement.values(number=None, phone=None, address=None))
+
+
+def forget_parcels(session: Session, parcels: Collection[bytes]) -> None:
+    """Forget whom some parcels were sent to: the person is erased."""
+    statement = update(ScreeningRow).where(col(ScreeningRow.parcel).in_(parcels))
+    session.connection().execute(statement.values(number=None, phone=None, address=None))
+
+
+_CONTACTS: Final = (ScreeningRow.number, ScreeningRow.phone, ScreeningRow.address)
+
+
+# ---------------------------------------------------------------------------------------------------------- what to say
+def say(session: Session, result: ResultRow) -> bool:
+    """Decide to write an entry, once for each thing it is about; return whether it is new."""
+    known = select(ResultRow.number).where(
+        ResultRow.subject == result.subject, ResultRow.kind == result.kind, ResultRow.about == result.about
+    )
+    if session.exec(known).first() is not None:
+        return False
+    session.add(result)
+    session.flush()
+    return True
+
+
+def to_say(session: Session, limit: int) -> list[ResultRow]:
+    """Return what waits for the next cut."""
+    chosen = select(ResultRow).where(col(ResultRow.batch).is_(None))
+    return list(session.exec(chosen.order_by(col(ResultRow.number)).limit(limit)))
+
+
+def said_in_vain(session: Session, limit: int) -> list[ResultRow]:
+    """Return entries whose batch was refused or expired."""
+    dead = select(SubmissionRow.hash).where(col(SubmissionRow.state).in_(submissions.DEAD))
+    return list(session.exec(select(ResultRow).where(col(ResultRow.batch).in_(dead)).limit(limit)))
+
+
+def unsaid(session: Session, limit: int) -> None:
+    """Take back the entries whose batch died, so that they are written again."""
+    for row in said_in_vain(session, limit):
+        row.batch = None
+        session.add(row)
+    session.flush()
+
+
+def results_of(session: Session, parcel: bytes) -> list[ResultRow]:
+    """Return what screening said of a parcel, oldest first: for officers of its office."""
+    chosen = select(ResultRow).where(ResultRow.subject == parcel, col(ResultRow.trace).is_(False))
+    return list(session.exec(chosen.order_by(col(ResultRow.number))))
+
+
+# ---------------------------------------------------------------------------------------------------- the random sample
+def last_day(session: Session) -> int | None:
+    """Return the last day whose key was committed to."""
+    return session.exec(select(func.max(SamplingDayRow.day))).one()
+
+
+def secret_days(session: Session, until: int) -> list[SamplingDayRow]:
+    """Return the days up to one whose keys are not revealed."""
+    chosen = select(SamplingDayRow).where(SamplingDayRow.day <= until, col(SamplingDayRow.revealed).is_(False))
+    return list(session.exec(chosen.order_by(col(SamplingDayRow.day))))
+
+
+def is_day_settled(session: Session, day: int) -> bool:
+    """Whether each parcel of a day was screened, and each that screening referred is decided."""
+    decided = exists().where(col(ParcelRow.id) == col(ScreeningRow.parcel), col(ParcelRow.clearance).in_(DECIDED))
+    is_open = or_(col(ScreeningRow.outcome) == "waiting", col(ScreeningRow.outcome) == "referred")
+    open_ones = select(ScreeningRow.parcel).where(ScreeningRow.day == day, is_open, ~decided)
+    return session.exec(open_ones.limit(1)).first() is None
+
+
+def statement(session: Session, subject: bytes, kind: int, org: int) -> EntryRow | None:
+    """Return the first statement of a kind that an organisation made of a day, None if none stands in a final block."""
+    chosen = select(EntryRow).where(
+        EntryRow.subject == subject, EntryRow.kind == kind, EntryRow.org == org, col(EntryRow.trace).is_(True)
+    )
+    first = col(EntryRow.height), col(EntryRow.place), col(EntryRow.number)
+    return session.exec(chosen.order_by(*first).limit(1)).first()
