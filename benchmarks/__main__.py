@@ -24,6 +24,7 @@ PARTS: Final = {
     "databases": "benchmarks.databases",
     "service": "benchmarks.service",
     "latency": "benchmarks.latency",
+    "buyers": "benchmarks.buyers",
 }
 """Modules by the name they are asked for, in the order they run."""
 ON_REQUEST: Final[frozenset[str]] = frozenset()
@@ -40,6 +41,7 @@ BARS: Final = (
     ("against one transaction an entry", "per_entry_ratio", "5", "10"),
     ("signed batch at the API, visible row, entries/s", "service.entries_per_second", "3,000", "8,000"),
     ("carry-in's 202 to cleared at the buyer's GET, p99, ms", "latency.cleared_ms.p99", "1,000", "500"),
+    ("buyer's read over 1 M parcels, p99, ms", "buyer_reads.p99_ms", "50", "15"),
 )
 """What design and issue ask for: first bar, aim."""
 
