@@ -21,7 +21,7 @@ PUBLIC: Final[dict[str, Any]] = {"x-public": True}
 BEARER: Final = HTTPBearer(auto_error=False, description="Token of POST /v1/auth/tokens.")
 
 
-def gateway_of(request: Request) -> Gateway:
+async def gateway_of(request: Request) -> Gateway:  # a coroutine: a plain function would be called in a thread
     """Return the gateway the application serves."""
     found: Gateway = request.app.state.gateway
     return found

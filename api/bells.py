@@ -33,7 +33,9 @@ class Bells:
     Attributes:
         accepted: a batch was put into the outbox.
         projected: rows of final blocks stand in the read model.
+        answered: the holder of a number said something.
     """
 
     accepted: Bell = field(default_factory=Bell)
     projected: Bell = field(default_factory=Bell)
+    answered: Bell = field(default_factory=Bell)

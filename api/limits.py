@@ -48,7 +48,7 @@ class RateLimits:
             )  # fmt: skip
 
 
-def spend_write(request: Request, caller: Member) -> None:
+async def spend_write(request: Request, caller: Member) -> None:
     """Count a write of a member."""
     limits: RateLimits = request.app.state.limits
     limits.spend("write", caller.name)

@@ -16,7 +16,9 @@ from ledger.domain.errors import LedgerError
 log = logging.getLogger("clearance.loops")
 
 IDLE: Final = 0.02
-"""Seconds between two looks for work when there was none."""
+"""Seconds between two looks for work when there was none just now."""
+GROWTH: Final = 1.5
+"""How much longer each further look waits, up to the job's own pause."""
 SLOWEST: Final = 5.0
 """Longest pause after failures, seconds."""
 FIRST_SILENCE: Final = 1.0
@@ -30,8 +32,8 @@ HEALED: Final = 2 * SLOWEST
 class Job:
     """A job and its step: how much it did, 0 if there was nothing to do.
 
-    `fatal` are codes after which trying again is of no use, `idle` is the pause after a step that found nothing, in
-    seconds, and a ring of one of the `bells` ends it.
+    `fatal` are codes after which trying again is of no use. While steps find nothing the pause between them grows up to
+    `idle`, in seconds; a ring of one of the `bells` ends it.
     """
 
     name: str
@@ -109,7 +111,7 @@ class Loops:
             thread.join()
 
     def _run(self, job: Job) -> None:
-        trouble, awake = Trouble(job.name), self._awake[job.name]
+        trouble, awake, pause = Trouble(job.name), self._awake[job.name], IDLE
         while not self._stop.is_set():
             awake.clear()  # before the step: what comes up during it wakes the next one
             try:
@@ -129,5 +131,4 @@ class Loops:
             else:
                 self.trouble.pop(job.name, None)
                 trouble.worked()
-                if not done:
-                    awake.wait(job.idle)
+                pause = IDLE if done or awake.wait(pause) else min(job.idle, pause * GROWTH)

@@ -28,8 +28,18 @@ class Connections:
             writer.close()
 
     async def get(self, path: str, token: str) -> tuple[int, bytes]:
-        """Return status and body."""
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+        """Return status and body; a connection that the server closed while it was idle is opened anew."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            try:
+                return await self._get(reader, writer, path, token)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                writer.close()
+        return await self._get(*await asyncio.open_connection(self._host, self._port), path, token)
+
+    async def _get(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, token: str
+    ) -> tuple[int, bytes]:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         lines = head.split(b"\r\n")

@@ -173,6 +173,7 @@ class Answers:
         session.flush()
         session.refresh(row)
         session.expunge(row)
+        self._gateway.bells.answered.ring()
         return row
 
 

@@ -30,7 +30,7 @@ PRIVATE: Final = "private, no-store"
 COOKIE: Final = "clearance_buyer"
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
     """Return the identity authority's desk."""
     found: Desk = request.app.state.desk
     return found
@@ -67,7 +67,7 @@ def counted(request: Request, holder: Holder) -> Holder:
     return holder
 
 
-def spend_public(request: Request) -> None:
+async def spend_public(request: Request) -> None:
     """Count a call of somebody who is not signed in, by address."""
     limits: RateLimits = request.app.state.limits
     limits.spend("public", request.client.host if request.client else "")

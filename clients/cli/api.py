@@ -166,12 +166,12 @@ def gateway(
 
     jobs = [
         Job("projector", project),
-        Job("submitter", Submitter(made).step, idle=0.1, bells=(made.bells.accepted,)),
-        Job("webhooks", Dispatcher(made, hooks).step),
+        Job("submitter", Submitter(made).step, idle=0.2, bells=(made.bells.accepted,)),
+        Job("webhooks", Dispatcher(made, hooks).step, idle=0.1),
         Job("gauges", Gauges(made).step, idle=1.0),
     ]
     if desk:
-        jobs.append(Job("identity", desk.authority.step, bells=(made.bells.projected,)))
+        jobs.append(Job("identity", desk.authority.step, idle=0.5, bells=(made.bells.projected, made.bells.answered)))
     try:
         yield made, Loops(jobs), desk
     finally:

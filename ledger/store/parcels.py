@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, true, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, exists, false, or_, true, tuple_
 from sqlmodel import Session, col, select
 
 from ledger.domain.roles import Role
@@ -75,11 +75,18 @@ def orders_of(session: Session, number: bytes) -> list[OrderRow]:
     return list(session.exec(select(OrderRow).where(OrderRow.parcel == number).order_by(col(OrderRow.id))))
 
 
+_TIME_LINE: Final = (
+    select(EntryRow)
+    .where(EntryRow.subject == bindparam("subject"), col(EntryRow.rejection).is_(None))
+    .order_by(col(EntryRow.height), col(EntryRow.place), col(EntryRow.number))
+    .limit(bindparam("limit"))
+)
+"""Built once: buyers ask it all the time."""
+
+
 def time_line(session: Session, number: bytes, limit: int = 500) -> list[EntryRow]:
     """Return what stands on chain of a subject, rejected entries left out, in the order of the blocks."""
-    chosen = select(EntryRow).where(EntryRow.subject == number, col(EntryRow.rejection).is_(None))
-    order: tuple[Any, ...] = (col(EntryRow.height), col(EntryRow.place), col(EntryRow.number))
-    return list(session.exec(chosen.order_by(*order).limit(limit)))
+    return list(session.exec(_TIME_LINE, params={"subject": number, "limit": limit}))
 
 
 def entries_of_batch(session: Session, height: int, place: int) -> list[EntryRow]:
