@@ -24,7 +24,9 @@ from api.identity.judgement import Cause, Judgement, Verified, judge
 from api.identity.recording import Recorder
 from api.identity.verifier import Outcome, OwnRegister, Verifier
 from ledger.chain.batch import Batch, Entry
+from ledger.chain.state import Parcel
 from ledger.domain.errors import InvalidPCCC
+from ledger.domain.findings import Finding
 from ledger.domain.history import is_company_code
 from ledger.domain.kinds import KindNumber, Status
 from ledger.domain.limits import STOP_LANE
@@ -53,6 +55,7 @@ MAIN_LANE: Final = 1
 JOB: Final = "identity authority"
 LEASE: Final = dt.timedelta(seconds=10)
 NOT_HERE: Final = Judgement("waiting", Cause.NO_PAYLOAD)
+AFTER_SCREENING: Final = Judgement("waiting", Cause.REFERRED)
 
 
 class IdentityAuthority:
@@ -113,8 +116,13 @@ class IdentityAuthority:
             for row, each in zip(again, due, strict=True):
                 if row is None or row.filing != each.filing:
                     uses.supersede(session, each.filing)
-            for one, verified in judged:
-                self._judge_one(session, one, verified, facts.get(one.row.id), now)
+            made = [
+                (one.row, self._made_of(session, one, verified, facts.get(one.row.id), now))
+                for one, verified in judged
+                if self._is_open(session, one.row)
+            ]
+            for row, judgement in made:  # one of them may have brought up something against another
+                self._take(session, row, judgement, now)
             if rows:
                 uses.advance(session, rows[-1])
         return len(rows) + len(due)
@@ -135,14 +143,12 @@ class IdentityAuthority:
         answers = dict(zip(gifts, self._verifier.verify(list(gifts.values())), strict=True))
         return [Verified(own[at], answers.get(at)) if at in own else None for at in range(len(filed))]
 
-    def _judge_one(
-        self, session: Session, filed: Filed, verified: Verified | None, facts: Facts | None, now: dt.datetime
-    ) -> None:
-        row = filed.row
-        if row.filing is None or not self._is_open(session, row):
+    def _take(self, session: Session, row: ParcelRow, judgement: Judgement, now: dt.datetime) -> None:
+        """Keep a judgement, and decide to say what follows from it."""
+        if row.filing is None:
             return
-        history.forget(session, row.id)  # what an older filing of it declared
-        judgement = self._made_of(session, filed, verified, facts, now)
+        if judgement.outcome == "checked" and self._awaits_screening(session, row):
+            judgement = AFTER_SCREENING
         judged = session.get(JudgedRow, row.filing) or JudgedRow(
             filing=row.filing, parcel=row.id, outcome="", cause=""
         )  # fmt: skip
@@ -163,6 +169,7 @@ class IdentityAuthority:
         self, session: Session, filed: Filed, verified: Verified | None, facts: Facts | None, now: dt.datetime
     ) -> Judgement:
         content = filed.content
+        history.forget(session, filed.row.id)  # what an older filing of it declared
         if content is None or verified is None:
             return Judgement("stopped", Cause.UNREADABLE) if filed.unreadable else NOT_HERE
         if is_company_code(content.number):
@@ -176,6 +183,12 @@ class IdentityAuthority:
         session.add(use)
         self._recorder.note(session, facts, content, holder, judgement, now)
         return judgement
+
+    @staticmethod
+    def _awaits_screening(session: Session, row: ParcelRow) -> bool:
+        """Whether a referral is not on chain yet: the check said before it could be what clears the parcel."""
+        referred = Finding.SCREENING_REFERRED in Parcel(int.from_bytes(row.word, "big")).findings
+        return not referred and history.is_referred(session, row.id)
 
     def _holder_of(self, session: Session, content: Content, verified: Verified) -> Registered | None:
         """Return whose the declared number is. A number that another register knows is taken up at its first use."""

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     DENIED = "denied"
     CONSENT_MISSING = "consent_missing"
     UNKNOWN = "unknown"
+    REFERRED = "referred"
 
 
 CAUSE_TEXTS: Final[dict[Cause, Sentence]] = {
@@ -42,6 +43,7 @@ CAUSE_TEXTS: Final[dict[Cause, Sentence]] = {
     Cause.FROZEN: Sentence("번호의 주인이 사용을 정지했습니다.", "The holder has frozen the number."),
     Cause.DENIED: Sentence("번호의 주인이 자기 물건이 아니라고 했습니다.", "The holder says the parcel is not his."),
     Cause.CONSENT_MISSING: Sentence("번호 주인의 동의를 기다리고 있습니다.", "The holder has not agreed yet."),
+    Cause.REFERRED: Sentence("위험 심사가 먼저 살펴봅니다.", "Screening looks at it first."),
     Cause.UNKNOWN: Sentence("확인 기관이 응답하지 않아 다시 확인합니다.", "The register did not answer yet."),
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from ledger.store.tables.chain import EntryRow, MasterRow, ParcelRow
 from ledger.store.tables.history import DeclarationRow, DeclaredGoodsRow, PurchaseRow, ReferralRow, ResaleRow
 from ledger.store.uses import UNDER_WAY
 
-MOST: Final = 1_000
+MOST: Final = 200
 """Declarations that are looked at for one filing, newest first; far above every limit."""
 
 
@@ -139,6 +139,11 @@ def refer(session: Session, parcel: bytes, filing: bytes, cause: str, reasons: S
     session.add(ReferralRow(parcel=parcel, filing=filing, cause=cause, reasons=" ".join(reasons), found_at=at))
     session.flush()
     return True
+
+
+def is_referred(session: Session, parcel: bytes) -> bool:
+    """Whether a reason to refer a parcel was left."""
+    return session.exec(select(ReferralRow.number).where(ReferralRow.parcel == parcel)).first() is not None
 
 
 def _declarations(session: Session, *conditions: Any) -> list[Declaration]:

@@ -12,9 +12,13 @@ from clients.courier import Shipment
 from clients.sample.members import HANDLES
 from clients.sample.plan import START
 from clients.seller import Sale, Seller
+from ledger.chain.batch import Entry
+from ledger.chain.state import Parcel
 from ledger.chain.writer import Writer
 from ledger.domain.facts import Goods, Mode, Transport, country_number
 from ledger.domain.history import Declaration, Purchase
+from ledger.domain.kinds import KindNumber as K
+from ledger.domain.kinds import Status
 from ledger.payloads import Spool
 from ledger.store import history, people
 from ledger.store.database import Database
@@ -90,8 +94,32 @@ def test_split_orders_are_found_under_a_reissued_number_too(shops: Shops) -> Non
     two = shops.sell("H3", 6_001, sold=START, pccc="P990000009999")
     shops.run()
     assert shops.referred() == dict.fromkeys((one, two), ("split_orders", "same_purchase"))
-    assert shops.said(two) == {"IDENTITY_CHECKED": 1}, "a split is no misuse of the number"
     assert apart not in shops.referred()
+
+
+def test_the_check_of_a_referred_parcel_waits_until_the_referral_is_on_chain(shops: Shops) -> None:
+    """Else a parcel that is carried in and screened already would be cleared by the check itself."""
+    one, two = shops.sell("H1", 9_000), shops.sell("H2", 9_000)
+    yard, screening = (
+        Writer(KEYRING.signer(name), HANDLES[name], shops.gateway.genesis.domain, shops.node)
+        for name in ("courier-1", "screening")
+    )
+    for parcel in (one, two):
+        screening.write(Entry(parcel, K.SCREENED_PASSED, shops.now, names=shops.node.filing(parcel)))
+        yard.write(Entry(parcel, K.CARRIED_IN, shops.now))
+    for writer in (screening, yard):
+        writer.flush(shops.now)
+    shops.run()
+    assert set(shops.referred()) == {one, two}
+    assert not any(shops.said(parcel) for parcel in (one, two)), "also the one that was judged first"
+    for parcel in (one, two):
+        screening.write(Entry(parcel, K.SCREENED_REFERRED, shops.now, names=shops.node.filing(parcel)))
+    screening.flush(shops.now)
+    shops.settle()
+    shops.run()
+    for parcel in (one, two):
+        assert shops.said(parcel) == {"IDENTITY_CHECKED": 1}, "a split is no misuse of the number"
+        assert not Parcel(shops.node.word(parcel)).status & Status.AUTO
 
 
 def test_the_day_of_the_purchase_is_the_days_of_korea_by_the_shops_order(shops: Shops) -> None:
