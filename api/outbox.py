@@ -32,7 +32,7 @@ def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
         BatchFault: its shape.
         APIError: signature, expiry, lane, sequence, or push-back.
     """
-    batch.unpacked()
+    batch.check()
     _check_signer(batch, batch.digest(gateway.genesis.domain), caller)
     name = batch.hash(gateway.genesis.domain)
     with gateway.database.read() as session:

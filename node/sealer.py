@@ -124,7 +124,7 @@ class Sealer:
             BatchRefused: signature, sequence, expiry, membership or lane.
             PoolFull: push-back.
         """
-        batch.unpacked()
+        batch.check()
         digest = batch.digest(self._domain)
         try:
             key = recover(digest, batch.signature)

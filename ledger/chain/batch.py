@@ -97,29 +97,34 @@ def pack(entries: Iterable[Entry]) -> bytes:
     return data
 
 
-def _entry_at(data: bytes, at: int) -> Entry:
-    header = int.from_bytes(data[at + 32 : at + 64], "big")
-    if HEADER["spare"].get(header):
-        raise BatchFault("the spare bit of an entry's header is set", hint="Leave bit 55 of the header zero.")
-    end = at + ENTRY_BYTES + 32 * HEADER["extra"].get(header)
-    if end > len(data):
-        raise BatchFault("an entry names more words than the batch holds", hint="Check the packing of the last entry.")
+_KIND, _CLAIMED, _EXTRA, _SPARE, _NAMES = (
+    (field.shift, (1 << field.width) - 1)
+    for field in (HEADER[name] for name in ("kind", "claimed", "extra", "spare", "names"))
+)
+_DETAIL: Final = HEADER["detail"].mask
+
+
+def _field(header: int, place: tuple[int, int]) -> int:
+    return header >> place[0] & place[1]
+
+
+def _entry_at(data: bytes, at: int, header: int, extra: int) -> Entry:
+    read, end = int.from_bytes, at + ENTRY_BYTES
     return Entry(
-        subject=int.from_bytes(data[at : at + 32], "big"),
-        kind=HEADER["kind"].get(header),
-        claimed=HEADER["claimed"].get(header),
-        digest=data[at + 64 : at + 96],
-        detail=header & HEADER["detail"].mask,
-        names=HEADER["names"].get(header),
-        extra=tuple(int.from_bytes(data[i : i + 32], "big") for i in range(at + ENTRY_BYTES, end, 32)),
+        read(data[at : at + 32], "big"),
+        _field(header, _KIND),
+        _field(header, _CLAIMED),
+        data[at + 64 : end],
+        header & _DETAIL,
+        _field(header, _NAMES),
+        tuple(read(data[i : i + 32], "big") for i in range(end, end + 32 * extra, 32)) if extra else (),
     )
 
 
-def _check_words(entry: Entry) -> None:
-    row = ASSIGNED.get(entry.kind)
-    count = len(entry.extra)
+def _check_words(kind: int, count: int) -> None:
+    row = ASSIGNED.get(kind)
     if row is None:
-        raise BatchFault(f"kind {entry.kind} is not assigned", hint="See the table of kinds in docs/protocol.md.")
+        raise BatchFault(f"kind {kind} is not assigned", hint="See the table of kinds in docs/protocol.md.")
     if Flag.FILING in row.flags:
         if count != FILING_WORDS and (count % 4 != 1 or not 5 <= count <= 1 + 4 * MAX_ORDERS):
             raise BatchFault(
@@ -140,10 +145,21 @@ def unpack(data: bytes, *, traces: bool = False) -> tuple[Entry, ...]:
     Raises:
         BatchFault: size, count, missing words, unassigned kind or wrong number of extra words.
     """
-    return tuple(_unpack(data, traces))
+    return tuple(_entry_at(data, at, header, extra) for at, header, extra in _places(data, traces))
 
 
-def _unpack(data: bytes, traces: bool) -> Iterator[Entry]:
+def check(data: bytes, *, traces: bool = False) -> None:
+    """Check what :func:`unpack` checks, and build nothing.
+
+    Raises:
+        BatchFault: as :func:`unpack`.
+    """
+    for _ in _places(data, traces):
+        pass
+
+
+def _places(data: bytes, traces: bool) -> Iterator[tuple[int, int, int]]:
+    """Yield where each entry stands, its header and the number of its extra words."""
     if not 32 <= len(data) <= MAX_BATCH_BYTES:
         raise BatchFault(f"{len(data)} bytes, from 32 to {MAX_BATCH_BYTES}", hint="Split the batch.")
     count = int.from_bytes(data[:32], "big")
@@ -153,11 +169,19 @@ def _unpack(data: bytes, traces: bool) -> Iterator[Entry]:
     for _ in range(count):
         if at + ENTRY_BYTES > len(data):
             raise BatchFault("the batch holds fewer entries than it says", hint="Check the count in the first word.")
-        entry = _entry_at(data, at)
+        header = int.from_bytes(data[at + 32 : at + 64], "big")
+        if _field(header, _SPARE):
+            raise BatchFault("the spare bit of an entry's header is set", hint="Leave bit 55 of the header zero.")
+        extra = _field(header, _EXTRA)
+        end = at + ENTRY_BYTES + 32 * extra
+        if end > len(data):
+            raise BatchFault(
+                "an entry names more words than the batch holds", hint="Check the packing of the last entry."
+            )
         if not traces:
-            _check_words(entry)
-        at += ENTRY_BYTES + 32 * len(entry.extra)
-        yield entry
+            _check_words(_field(header, _KIND), extra)
+        yield at, header, extra
+        at = end
     if at != len(data):
         raise BatchFault("bytes are left over after the last entry", hint="Check the count in the first word.")
 
@@ -216,6 +240,14 @@ class Batch:
         """
         digest = self.digest(domain)
         return batch_hash(digest, recover(digest, self.signature))
+
+    def check(self) -> None:
+        """Check what can be checked without state.
+
+        Raises:
+            BatchFault: see :func:`unpack`.
+        """
+        check(self.entries, traces=self.is_trace)
 
     def unpacked(self) -> tuple[Entry, ...]:
         """Return the entries.

@@ -13,7 +13,7 @@ from ledger.chain.batch import Batch, BatchFault, Entry
 from ledger.chain.calls import Outcome, read_recorded, read_submit
 from ledger.commitments import LedgerDomain, batch_hash
 from ledger.domain.kinds import KindNumber
-from ledger.domain.rejections import Effect, Rejection
+from ledger.domain.rejections import Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,15 @@ class IncludedBatch:
         if self.batch.is_trace:
             yield from self._traces()
             return
-        rejected = {o.index: o.code for o in self.outcomes if isinstance(o.code, Rejection)}
+        rejected: dict[int, Rejection] = {}
+        effects: dict[int, tuple[Outcome, ...]] = {}
+        for each in self.outcomes:
+            if isinstance(each.code, Rejection):
+                rejected[each.index] = each.code
+            else:
+                effects[each.index] = (*effects.get(each.index, ()), each)
         for index, entry in enumerate(self.batch.unpacked()):
-            effects = tuple(o for o in self.outcomes if o.index == index and isinstance(o.code, Effect))
-            yield IncludedEntry(index, entry, rejected.get(index), effects)
+            yield IncludedEntry(index, entry, rejected.get(index), effects.get(index, ()))
 
     def _traces(self) -> Iterator[IncludedEntry]:
         with contextlib.suppress(BatchFault):
