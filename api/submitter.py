@@ -9,18 +9,21 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from typing import Any, Final
+from typing import Final
 
 from api.gateway import Gateway
 from ledger.chain.batch import Batch
 from ledger.chain.port import NODE_TROUBLE
 from ledger.domain.errors import LedgerError
 from ledger.store import leases, submissions
+from ledger.store.database import Session
 from ledger.store.tables.outbox import SubmissionRow
 
 log = logging.getLogger("clearance.submitter")
 
 AT_ONCE: Final = 64
+CALL_BYTES: Final = 1 << 20
+"""Bytes of entries handed over in one call; the node takes four times as much, in hexadecimal digits."""
 JOB: Final = "submitter"
 LEASE: Final = dt.timedelta(seconds=10)
 ASK_AFTER: Final = dt.timedelta(seconds=2)
@@ -56,34 +59,36 @@ class Submitter:
             self._fence = leases.hold(session, JOB, self._holder, now, LEASE)
         if not self._fence:
             return 0
-        moved = self._send(rows)
+        moved = self._send(_page(rows))
         for row in late:
             self._ask(row)
         return moved
 
     def _send(self, rows: list[SubmissionRow]) -> int:
         """Hand batches over and note the promises together; without the note they are handed over once more."""
-        receipts: dict[bytes, dict[str, Any]] = {}
-        try:
-            for row in rows:
-                try:
-                    receipts[row.hash] = self._gateway.node.send_batch(signed_batch(row))
-                except LedgerError as error:
-                    if error.code in RETRY_CODES:
-                        raise
-                    self._bury(row, error.code, error.detail)
-        finally:
-            if receipts:
-                with self._gateway.database.write() as session:
-                    leases.check(session, JOB, self._holder, self._fence)
-                    for name, receipt in receipts.items():
-                        submissions.note_sent(session, name, receipt, self._gateway.now())
+        if not rows:
+            return 0
+        answers = self._gateway.node.send_batches([signed_batch(row) for row in rows])
+        pushed_back: LedgerError | None = None
+        with self._gateway.database.write() as session:
+            leases.check(session, JOB, self._holder, self._fence)
+            for row, answer in zip(rows, answers, strict=True):
+                if not isinstance(answer, LedgerError):
+                    submissions.note_sent(session, row.hash, answer, self._gateway.now())
+                elif answer.code in RETRY_CODES:
+                    pushed_back = answer
+                else:
+                    self._bury(session, row, answer.code, answer.detail)
+        if pushed_back:
+            raise pushed_back
         return len(rows)
 
     def _ask(self, row: SubmissionRow) -> None:
         answer = self._gateway.node.batch_status(row.hash)
         if answer["state"] == "refused":
-            self._bury(row, answer.get("code", "batch.refused"), answer.get("reason", ""))
+            with self._gateway.database.write() as session:
+                leases.check(session, JOB, self._holder, self._fence)
+                self._bury(session, row, answer.get("code", "batch.refused"), answer.get("reason", ""))
         elif answer["state"] == "included":  # mostly the projector tells it first
             with self._gateway.database.write() as session:
                 leases.check(session, JOB, self._holder, self._fence)
@@ -93,12 +98,21 @@ class Submitter:
                 leases.check(session, JOB, self._holder, self._fence)
                 submissions.note_lost(session, row.hash, self._gateway.now())
 
-    def _bury(self, row: SubmissionRow, code: str, reason: str) -> None:
+    def _bury(self, session: Session, row: SubmissionRow, code: str, reason: str) -> None:
         state = "expired" if code == "batch.expired" else "refused"
         log.info("submission %s %s: %s", row.id, state, code)
-        with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
-            submissions.note_dead(session, row.hash, state, code, reason, self._gateway.now())
+        submissions.note_dead(session, row.hash, state, code, reason, self._gateway.now())
+
+
+def _page(rows: list[SubmissionRow]) -> list[SubmissionRow]:
+    """Return as many of the first rows as go into one call, at least one."""
+    size, page = 0, list[SubmissionRow]()
+    for row in rows:
+        size += len(row.entries)
+        if page and size > CALL_BYTES:
+            break
+        page.append(row)
+    return page
 
 
 def signed_batch(row: SubmissionRow) -> Batch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,14 +90,39 @@ class Pool:
             StoreFault: it could not be kept.
         """
         item = Queued(self._next, batch, raw)
-        limit = self._max_bytes + (self._stop_reserve if item.stop else 0)
-        if self._bytes + item.size > limit:
-            raise PoolFull("Too much waits for a block.", hint="Send it again in a second.")
-        self._store.commit({self.key(item): item.encode()} | extra)
-        self._next += 1
-        self._items[item.number] = item
-        self._bytes += item.size
+        self._check(item.stop, self._bytes + item.size)
+        self._keep([item], extra)
         return item
+
+    def add_all(self, batches: Sequence[Batch], extra: dict[bytes, bytes | None]) -> None:
+        """Keep batches durably with one write, together with `extra`; see :meth:`check_room`.
+
+        Raises:
+            StoreFault: none could be kept.
+        """
+        self._keep([Queued(self._next + place, batch, b"") for place, batch in enumerate(batches)], extra)
+
+    def check_room(self, before: Sequence[Batch], batch: Batch) -> None:
+        """Check that a batch has room behind others which are to be kept with it.
+
+        Raises:
+            PoolFull: no room now.
+        """
+        item = Queued(0, batch, b"")
+        self._check(item.stop, self._bytes + sum(Queued(0, each, b"").size for each in before) + item.size)
+
+    def _check(self, stop: bool, size: int) -> None:
+        if size > self._max_bytes + (self._stop_reserve if stop else 0):
+            raise PoolFull("Too much waits for a block.", hint="Send it again in a second.")
+
+    def _keep(self, items: list[Queued], extra: dict[bytes, bytes | None]) -> None:
+        if not items and not extra:
+            return
+        self._store.commit({self.key(item): item.encode() for item in items} | extra)
+        for item in items:
+            self._items[item.number] = item
+            self._bytes += item.size
+            self._next = item.number + 1
 
     @staticmethod
     def key(item: Queued) -> bytes:

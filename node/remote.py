@@ -82,6 +82,14 @@ class RemoteNode:
         found: dict[str, Any] = self.call("clearance_status")
         return found
 
+    def await_status(self, height: int, final: int | None, seconds: float) -> dict[str, Any]:
+        """Return where the node stands once head or final height differ from these, or when the time is over."""
+        milliseconds = hex(int(seconds * 1_000))
+        found: dict[str, Any] = self.call(
+            "clearance_awaitStatus", hex(height), None if final is None else hex(final), milliseconds
+        )
+        return found
+
     def blocks(self, start: int, count: int) -> list[tuple[Block, bytes]]:
         """Return up to `count` blocks and seals from a height."""
         page = self.call("clearance_getBlocks", hex(start), hex(count))
@@ -100,15 +108,17 @@ class RemoteNode:
 
     def send_batch(self, batch: Batch) -> dict[str, Any]:
         """Send a signed batch; return the sealer's receipt."""
-        document = {
-            "lane": hex(batch.lane),
-            "seq": hex(batch.seq),
-            "notAfter": hex(batch.not_after),
-            "entries": "0x" + batch.entries.hex(),
-            "signature": "0x" + batch.signature.hex(),
-        }
-        receipt: dict[str, Any] = self.call("clearance_sendBatch", document)
+        receipt: dict[str, Any] = self.call("clearance_sendBatch", _document(batch))
         return receipt
+
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
+        """Send up to 64 signed batches, 1 MiB in all; return the sealer's receipt or refusal for each.
+
+        Raises:
+            LedgerError: no answer; some of them may have been taken. Send them again.
+        """
+        answers = self.call("clearance_sendBatches", [_document(each) for each in batches])
+        return [NodeRefused({"data": each["error"]}) if "error" in each else each for each in answers]
 
     def send_raw(self, raw: bytes) -> bytes:
         """Send a raw transaction; return its hash."""
@@ -166,6 +176,16 @@ class RemoteNode:
     def filing(self, parcel: int) -> int:
         """Return the low 160 bits of the newest filing's digest."""
         return self.state().filing(parcel)
+
+
+def _document(batch: Batch) -> dict[str, str]:
+    return {
+        "lane": hex(batch.lane),
+        "seq": hex(batch.seq),
+        "notAfter": hex(batch.not_after),
+        "entries": "0x" + batch.entries.hex(),
+        "signature": "0x" + batch.signature.hex(),
+    }
 
 
 def _bytes(text: str) -> bytes:

@@ -7,7 +7,8 @@ handed out in one place and `t` is never old.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ledger.chain.batch import Batch
@@ -23,7 +24,7 @@ from node.blocks import Block
 from node.chain import Chain
 from node.clock import Clock
 from node.evm.executor import BlockBuilder, InvalidTransaction
-from node.pool import Pool, Queued
+from node.pool import Pool, PoolFull, Queued
 from node.rules import is_stop
 from node.statements import Inclusion, Receipt
 from node.store import Space
@@ -70,6 +71,16 @@ class SealerKeys:
     sealer: LocalSigner
     relayer: LocalSigner
     stop_relayer: LocalSigner
+
+
+@dataclass(slots=True)
+class Intake:
+    """Batches on their way into the queue, before the one write that keeps them."""
+
+    batches: list[Batch] = field(default_factory=list)
+    nexts: dict[tuple[bytes, int], int] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    notes: dict[bytes, bytes | None] = field(default_factory=dict)
 
 
 class Sealer:
@@ -124,6 +135,34 @@ class Sealer:
             BatchRefused: signature, sequence, expiry, membership or lane.
             PoolFull: push-back.
         """
+        (answer,) = self.accept_all([batch])
+        if isinstance(answer, LedgerError):
+            raise answer
+        return answer
+
+    def accept_all(self, batches: Sequence[Batch]) -> list[Receipt | LedgerError]:
+        """Queue batches in order with one synced write; return the receipt of each, or why it is refused.
+
+        After push-back none of those that follow is taken: their numbers would be out of sequence.
+
+        Raises:
+            StoreFault: nothing was kept.
+        """
+        intake, answers = Intake(), list[Receipt | LedgerError]()
+        for batch in batches:
+            try:
+                answers.append(self._judge(batch, intake))
+            except PoolFull as full:
+                answers += [full] * (len(batches) - len(answers))
+                break
+            except LedgerError as refusal:
+                answers.append(refusal)
+        self.pool.add_all(intake.batches, intake.notes)
+        self._queued |= intake.nexts
+        return answers
+
+    def _judge(self, batch: Batch, intake: Intake) -> Receipt:
+        """Return a batch's receipt, and put the batch in if it is new."""
         batch.check()
         digest = batch.digest(self._domain)
         try:
@@ -131,21 +170,23 @@ class Sealer:
         except BadSignature as error:
             raise BatchRefused("batch.signature", error.detail, hint=error.hint) from error
         name = batch_hash(digest, key)
+        if name in intake.receipts:
+            return intake.receipts[name]
         kept = self.chain.store.get(Space.PROMISE + name)
-        refused = self.chain.store.get(Space.REFUSED + name)
-        if kept is not None and refused is None:
+        if kept is not None and self.chain.store.get(Space.REFUSED + name) is None:
             return Receipt.decode(kept)
         now = self.clock.now()
+        if self.chain.place_of_batch(name) is None:
+            self._check_admission(batch, key, now, intake.nexts)
+            self.pool.check_room(intake.batches, batch)
+            intake.batches.append(batch)
+            intake.nexts[key, batch.lane] = batch.seq + 1
         receipt = Receipt.signed(self._domain, self._keys.sealer, name, now, now + INCLUDE_WITHIN)
-        if self.chain.place_of_batch(name) is not None:
-            self.chain.store.commit({Space.PROMISE + name: receipt.encode(), Space.REFUSED + name: None})
-            return receipt
-        self._check_admission(batch, key, now)
-        self.pool.add(batch, b"", {Space.PROMISE + name: receipt.encode(), Space.REFUSED + name: None})
-        self._queued[key, batch.lane] = batch.seq + 1
+        intake.notes |= {Space.PROMISE + name: receipt.encode(), Space.REFUSED + name: None}
+        intake.receipts[name] = receipt
         return receipt
 
-    def _check_admission(self, batch: Batch, key: bytes, now: int) -> None:
+    def _check_admission(self, batch: Batch, key: bytes, now: int, nexts: Mapping[tuple[bytes, int], int]) -> None:
         if batch.not_after < now:
             raise BatchRefused(
                 "batch.expired", "Its notAfter lies in the past.", hint="Sign it again with a later notAfter."
@@ -164,7 +205,8 @@ class Sealer:
                 "Lane 0 is for stops of customs and the identity authority.",
                 hint="Use another lane.",
             )
-        expected = max(state.next_seq(key, batch.lane), self._queued.get((key, batch.lane), 0))
+        lane = (key, batch.lane)
+        expected = max(state.next_seq(*lane), self._queued.get(lane, 0), nexts.get(lane, 0))
         if batch.seq != expected:
             raise BatchRefused(
                 "batch.sequence",

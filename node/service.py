@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
@@ -27,7 +27,12 @@ log = logging.getLogger("clearance.node")
 
 SEAL_PAUSE: Final = 0.05
 """Seconds the sealer gathers batches before it makes a block."""
-FOLLOW_PAUSE: Final = 0.03
+FOLLOW_PAGE: Final = 32
+FOLLOW_WAIT: Final = 0.5
+"""Seconds a follower waits in one call for its source to move."""
+LONGEST_WAIT: Final = 25.0
+MAX_WAITERS: Final = 16
+"""Callers that may wait at once; each holds a thread. Others are answered at once."""
 RETRY_PAUSE: Final = 1.0
 
 
@@ -40,8 +45,12 @@ class NodeStopped(LedgerError):
 class Upstream(Source, Protocol):
     """The node a follower follows: blocks come from it, batches go to it."""
 
-    def send_batch(self, batch: Batch) -> dict[str, Any]:
-        """Pass a batch on; return its receipt."""
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
+        """Pass batches on; return a receipt or refusal for each."""
+        ...
+
+    def await_status(self, height: int, final: int | None, seconds: float) -> dict[str, Any]:
+        """Return where the node stands, once that is no longer here, or when the time is over."""
         ...
 
     def send_raw(self, raw: bytes) -> bytes:
@@ -74,6 +83,8 @@ class NodeService:
         self._signed = self._load_signed()
         self._pause = 0.0 if sealer and isinstance(sealer.clock, LogicalClock) else SEAL_PAUSE
         self._lock = threading.RLock()
+        self._moved = threading.Condition()
+        self._waiters = threading.BoundedSemaphore(MAX_WAITERS)
         self._work = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="node", daemon=True)
@@ -98,6 +109,7 @@ class NodeService:
         """Stop, and wait for the block in work."""
         self._stop.set()
         self._work.set()
+        self._tell()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -129,28 +141,61 @@ class NodeService:
             time.sleep(self._pause)
             with self._lock:
                 block = self.sealer.seal()
+            self._tell()
             if block:
                 log.info("block %d: %d transactions", block.height, len(block.transactions))
 
     def _follow_once(self) -> None:
         if self.follower is None or self.upstream is None:
             raise ValueError("a follower needs an upstream")
-        page = self.upstream.blocks(self.chain.head.number, 32)
-        for block, seal in page:
+        for block, seal in self._next_page(self.upstream):
             with self._lock:
                 head = self.follower.take(block, seal)
                 if head:
                     self._note_signed(head)
+            self._tell()
             if head:
                 self.upstream.send_head(head)
-        if not page:
-            self.follower.check_not_behind()
         if not self._head_told:  # a node killed between keeping a block and sending its head sends it now
             for signed in self.follower.own_heads(self.chain.head.number):
                 self.upstream.send_head(signed)
             self._head_told = True
-        if len(page) <= 1:
-            self._stop.wait(FOLLOW_PAUSE)
+
+    def _next_page(self, upstream: Upstream) -> list[tuple[Block, bytes]]:
+        """Wait for the source to move; return what it has beyond our head, or at it if it has another block there."""
+        head = self.chain.head
+        told = upstream.await_status(head.number, None, FOLLOW_WAIT)
+        if told["height"] == head.number and told["blockHash"] == "0x" + head.hash.hex():
+            return []
+        page = upstream.blocks(head.number + 1, FOLLOW_PAGE)
+        if page and page[0][0].header.parent_hash == head.hash:
+            return page
+        page = upstream.blocks(head.number, FOLLOW_PAGE)
+        if not page and self.follower:
+            self.follower.check_not_behind()
+        return page
+
+    def _tell(self) -> None:
+        """Wake those who wait for the node to move."""
+        with self._moved:
+            self._moved.notify_all()
+
+    def await_moved(self, height: int, final: int | None, seconds: float) -> None:
+        """Wait until the head is no longer at a height (or the final block at another), or until the time is over."""
+        if not self._waiters.acquire(blocking=False):
+            return
+        try:
+            with self._moved:
+                self._moved.wait_for(
+                    lambda: (
+                        self._stop.is_set()
+                        or self.chain.head.number != height
+                        or (final is not None and self.final_height() != final)
+                    ),
+                    min(seconds, LONGEST_WAIT),
+                )
+        finally:
+            self._waiters.release()
 
     # --------------------------------------------------------------------------------------------------- requests
     def send_batch(self, batch: Batch) -> dict[str, Any]:
@@ -159,13 +204,24 @@ class NodeService:
         Raises:
             LedgerError: refused, or push-back.
         """
+        (answer,) = self.send_batches([batch])
+        if isinstance(answer, LedgerError):
+            raise answer
+        return answer
+
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
+        """Take batches in order, or pass them on; return a receipt or refusal for each.
+
+        Raises:
+            LedgerError: nothing was taken, and nothing is said of any of them.
+        """
         self._check_running()
         if self.sealer is None:
-            return self._upstream().send_batch(batch)
+            return self._upstream().send_batches(batches)
         with self._lock:
-            receipt = self.sealer.accept(batch)
+            answers = self.sealer.accept_all(batches)
         self._work.set()
-        return receipt.as_dict()
+        return [answer if isinstance(answer, LedgerError) else answer.as_dict() for answer in answers]
 
     def send_raw(self, raw: bytes) -> bytes:
         """Take a raw transaction, or pass it on; return its hash."""
@@ -245,6 +301,7 @@ class NodeService:
                 raise LedgerError("This follower signed two blocks of one height.", hint="Report it with both heads.")
             self.chain.store.commit({key: head.block_hash + head.signature})
             self._note_signed(head)
+        self._tell()
 
     def heads(self, height: int) -> list[Head]:
         """Return the countersignatures under a height."""

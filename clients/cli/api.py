@@ -30,6 +30,8 @@ app.command("stand-in")(stand_in)
 app.command("keys")(authority_keys)
 app.command("register")(register)
 
+PATIENCE = 0.5
+"""Seconds that the projector waits in one call for the node to move."""
 GRACE = 10
 """Seconds that requests in work may take when the gateway is stopped."""
 
@@ -153,7 +155,7 @@ def gateway(
         chain_time=chain_time,
         hooks=hooks,
     )
-    projector = Projector(database, own, genesis.domain)
+    projector = Projector(database, own, genesis.domain, patience=PATIENCE)
     desk = demo_desk(made, home, *demo, verifier=verifier) if demo else None
     if authority:
         desk = real_desk(made, home, authority, verifier)

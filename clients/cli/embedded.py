@@ -8,6 +8,7 @@ from typing import Any
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch
 from ledger.chain.state import LedgerState
+from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT
 from node.chain import Chain
 from node.clock import LogicalClock
@@ -126,6 +127,15 @@ class EmbeddedNode:
     def send_batch(self, batch: Batch) -> dict[str, Any]:
         """Hand a signed batch over; return the sealer's receipt."""
         return self.sealer.accept(batch).as_dict()
+
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
+        """Hand signed batches over; return the receipt of each, or why it is refused."""
+        answers = self.sealer.accept_all(batches)
+        return [each if isinstance(each, LedgerError) else each.as_dict() for each in answers]
+
+    def await_status(self, height: int, final: int | None, seconds: float) -> dict[str, Any]:  # noqa: ARG002
+        """Return where the chain stands; nothing moves while a caller in this process waits."""
+        return self.status()
 
     def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Say what became of a batch."""

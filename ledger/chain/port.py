@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
+from ledger.domain.errors import LedgerError
 
 NODE_TROUBLE: Final = frozenset(
     {
@@ -59,8 +60,15 @@ class ChainPort(Protocol):
         """Return what the contract stores of some subjects, all at one height."""
         ...
 
-    def send_batch(self, batch: Batch) -> dict[str, Any]:
-        """Hand a signed batch over; return the sealer's receipt. Sending it again gives the same receipt."""
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
+        """Hand signed batches over in order; return the sealer's receipt of each, or why it is refused.
+
+        Sending one again gives the same receipt.
+        """
+        ...
+
+    def await_status(self, height: int, final: int | None, seconds: float) -> dict[str, Any]:
+        """Return where the chain stands once head or final height differ from these, or when the time is over."""
         ...
 
     def batch_status(self, batch: bytes) -> dict[str, Any]:

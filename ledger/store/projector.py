@@ -7,7 +7,7 @@ the read model never takes anything back. It can be made anew from genesis at an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, delete, select
 
@@ -36,11 +36,17 @@ class ForeignChain(LedgerError):
 class Projector:
     """Follows one node. One projector at a time: the cursor row is its lock."""
 
-    def __init__(self, database: Database, node: ChainPort, domain: LedgerDomain) -> None:
-        """Take the database, the node to follow and the domain of its chain."""
+    def __init__(self, database: Database, node: ChainPort, domain: LedgerDomain, patience: float = 0.0) -> None:
+        """Take the database, the node to follow and the domain of its chain.
+
+        With patience, a step that finds nothing new waits so many seconds in the node for something.
+        """
         self._database = database
         self._node = node
         self._domain = domain
+        self._patience = patience
+        self._seen: tuple[int, int] | None = None
+        self._ahead: list[IncludedBlock] = []
         self._known = False
 
     def step(self, until: int | None = None) -> int:
@@ -50,7 +56,7 @@ class Projector:
             ForeignChain: another genesis, or another block where the cursor stands.
             LedgerError: the node or the database does not answer.
         """
-        status = self._node.status()
+        status = self._status()
         cursor = self._cursor(bytes.fromhex(status["genesisHash"][2:]))
         if not self._known:
             self._check_same_chain(cursor)
@@ -58,12 +64,16 @@ class Projector:
         if (status["final"] <= cursor.height and status["height"] <= cursor.seen_height) or (
             until is not None and until <= cursor.height
         ):
+            self._seen = status["height"], status["final"]
             return 0
-        blocks = self._node.pages(cursor.height + 1, PAGE)
+        blocks = self._blocks(cursor.height + 1, status)
         highest = status["final"] if until is None else min(until, status["final"])
         final = [block for block in blocks if block.height <= highest]
         self._check_links(cursor, final)
-        waiting = [block for block in blocks if block.height > max(highest, cursor.seen_height)]
+        self._ahead = blocks[len(final) :]
+        waiting = [block for block in self._ahead if block.height > cursor.seen_height]
+        if not final:
+            self._seen = status["height"], status["final"]
         if not final and not waiting:
             return 0
         page = Page.of(final)
@@ -92,6 +102,27 @@ class Projector:
         """Return the height of the cursor."""
         with self._database.read() as session:
             return cursor_height(session)
+
+    def _status(self) -> dict[str, Any]:
+        """Return where the node stands; once it moved, if nothing was left to do."""
+        seen, self._seen = self._seen, None
+        if seen is None or not self._patience:
+            return self._node.status()
+        return self._node.await_status(*seen, self._patience)
+
+    def _blocks(self, start: int, status: dict[str, Any]) -> list[IncludedBlock]:
+        """Return the next blocks; those seen before they were final are not asked for again.
+
+        They are taken only if what the node tells now stands on them.
+        """
+        ahead = [block for block in self._ahead if block.height >= start]
+        if not ahead or ahead[0].height != start or len(ahead) >= PAGE:
+            return self._node.pages(start, PAGE)
+        tip = ahead[-1]
+        if status["height"] == tip.height and status["blockHash"] == "0x" + tip.hash.hex():
+            return ahead
+        more = self._node.pages(tip.height + 1, PAGE - len(ahead))
+        return ahead + more if more and more[0].parent == tip.hash else self._node.pages(start, PAGE)
 
     def _cursor(self, genesis_hash: bytes) -> Cursor:
         with self._database.read() as session:  # most looks find nothing new: they take no lock

@@ -12,6 +12,7 @@ from node.service import NodeService
 from node.statements import Head
 
 MAX_PAGE: Final = 256
+MAX_BATCHES: Final = 64
 MAX_SUBJECTS: Final = 4_096
 """Subjects whose words are read in one call: bounds how long the node's lock is held."""
 
@@ -27,12 +28,14 @@ class LedgerMethods:
         """Return the methods by name."""
         return {
             "clearance_sendBatch": self.send_batch,
+            "clearance_sendBatches": self.send_batches,
             "clearance_batchStatus": self.batch_status,
             "clearance_getBlocks": self.get_blocks,
             "clearance_getWords": self.get_words,
             "clearance_sendHead": self.send_head,
             "clearance_getHeads": self.get_heads,
             "clearance_status": self.status,
+            "clearance_awaitStatus": self.await_status,
             "clearance_genesis": self.genesis,
             "clearance_moveClock": self.move_clock,
         }
@@ -40,6 +43,16 @@ class LedgerMethods:
     def send_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Take a signed batch and return the sealer's receipt."""
         return self._service.send_batch(read_batch(batch))
+
+    def send_batches(self, batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Take up to 64 signed batches in order, kept with one synced write.
+
+        Return the receipt of each, or an object whose only member `error` says why it was refused.
+        """
+        if not isinstance(batches, list) or len(batches) > MAX_BATCHES:
+            raise BadParameters(f"A list of at most {MAX_BATCHES} batches.", hint="Send them in pages.")
+        answers = self._service.send_batches([read_batch(each) for each in batches])
+        return [{"error": each.as_dict()} if isinstance(each, LedgerError) else each for each in answers]
 
     def batch_status(self, batch: str) -> dict[str, Any]:
         """Say what became of a batch: unknown, accepted, included (final or not), refused."""
@@ -98,6 +111,12 @@ class LedgerMethods:
                 "queued": len(service.sealer.pool) if service.sealer else 0,
                 "trouble": trouble.as_dict() if trouble else None,
             }
+
+    def await_status(self, height: Any, final: Any, milliseconds: Any) -> dict[str, Any]:
+        """Answer as `clearance_status`, once head or final height (null: any) differ from these, or time is over."""
+        seconds = read_quantity(milliseconds) / 1_000
+        self._service.await_moved(read_quantity(height), None if final is None else read_quantity(final), seconds)
+        return self.status()
 
     def move_clock(self, moment: Any) -> bool:
         """Move the logical clock of a demo chain's sealer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,15 @@ class Node(EmbeddedNode):
     def state(self) -> LedgerState:
         return self.sealer.chain.state()
 
-    def send_batch(self, batch: Batch) -> dict[str, Any]:
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
         if self.fault:
             raise self.fault
-        receipt = super().send_batch(batch)
-        self.taken[batch.hash(self.sealer.chain.domain)] += 1
+        answers = super().send_batches(batches)
+        for batch, answer in zip(batches, answers, strict=True):
+            self.taken[batch.hash(self.sealer.chain.domain)] += not isinstance(answer, LedgerError)
         if self.after:
             raise self.after
-        return receipt
+        return answers
 
     def seal(self) -> None:
         while len(self.sealer.pool):
@@ -155,15 +157,15 @@ def _killed(*_: object) -> None:
 
 def test_a_block_that_is_faster_than_the_note_of_its_receipt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.accept()
-    plain = world.node.send_batch
+    plain = world.node.send_batches
 
-    def and_at_once(batch: Batch) -> dict[str, Any]:
-        receipt = plain(batch)
+    def and_at_once(batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
+        answers = plain(batches)
         world.node.seal()
         world.project()
-        return receipt
+        return answers
 
-    monkeypatch.setattr(world.node, "send_batch", and_at_once)
+    monkeypatch.setattr(world.node, "send_batches", and_at_once)
     Submitter(world.gateway).step()
     assert world.states() == ["visible"]
     with world.gateway.database.read() as session:

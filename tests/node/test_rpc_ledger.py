@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from clients.sample.members import Keyring
 from clients.sample.plan import START
 from ledger.chain.batch import Batch, Entry
 from ledger.commitments import LedgerDomain
+from ledger.domain.errors import LedgerError
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.limits import MAX_BATCH_BYTES
 from ledger.genesis import CONTRACT
@@ -25,7 +28,7 @@ from node.pool import Pool, Queued
 from node.remote import NodeRefused, RemoteNode, Unreachable
 from node.rpc.ledger import batch_document
 from node.sealer import Sealer
-from node.service import NodeService, wait_until
+from node.service import MAX_WAITERS, NodeService, wait_until
 from node.statements import Inclusion, Receipt
 from node.store import MemoryStore
 from tests.node.days import SEED, Day, follower_key, sealer_keys
@@ -83,6 +86,36 @@ def test_a_batch_from_receipt_to_final(pair: Pair) -> None:
     assert block.hash == inclusion.block_hash
     (head,) = pair.sealer.heads(inclusion.height)
     assert (head.block_hash, head.signer(domain)) == (block.hash, follower_key().address)
+
+
+def test_a_caller_waits_until_the_node_moves(pair: Pair) -> None:
+    at = pair.sealer.status()
+    began = time.monotonic()
+    same = pair.sealer.await_status(at["height"], at["final"], 0.3)
+    assert time.monotonic() - began >= 0.3
+    assert same["height"] == at["height"]
+    assert pair.sealer.await_status(at["height"] + 7, None, 20) == same, "it is elsewhere already"
+    with ThreadPoolExecutor(MAX_WAITERS + 2) as pool:
+        calls = [pool.submit(pair.sealer.await_status, at["height"], None, 20) for _ in range(MAX_WAITERS + 2)]
+        done, _ = wait(calls, 10, FIRST_COMPLETED)
+        assert done, "those beyond the limit are answered at once"
+        pair.sealer.send_batch(pair.next())
+        assert {call.result()["height"] for call in calls} - {at["height"]} == {at["height"] + 1}
+    assert time.monotonic() - began < 20
+
+
+def test_batches_sent_together_get_an_answer_each(pair: Pair) -> None:
+    first, second = pair.next(), pair.next()
+    gap = replace(second, seq=second.seq + 9)
+    for node in (pair.sealer, pair.follower):
+        answers = node.send_batches([first, gap, second])
+        assert [isinstance(each, LedgerError) for each in answers] == [False, True, False]
+        assert [Receipt.of(answers[place]).batch for place in (0, 2)] == [  # type: ignore[arg-type]
+            each.hash(pair.day.genesis.domain) for each in (first, second)
+        ]
+        assert answers[1].code.startswith("batch.")  # type: ignore[union-attr]
+    with pytest.raises(LedgerError, match="at most 64"):
+        pair.sealer.send_batches([first] * 65)
 
 
 def test_a_follower_passes_on_and_answers_alike(pair: Pair) -> None:

@@ -20,13 +20,13 @@ from node.chain import Chain
 from node.clock import LogicalClock
 from node.follower import Follower
 from node.home import Home
-from node.pool import Pool, PoolFull
+from node.pool import Pool, PoolFull, Queued
 from node.remote import RemoteNode
 from node.rules import is_stop
 from node.sealer import INCLUDE_WITHIN, MAX_BLOCK_ITEMS, BatchRefused, Sealer, SealerKeys
 from node.service import NodeService, wait_until
-from node.statements import Head
-from node.store import MemoryStore, RocksStore
+from node.statements import Head, Receipt
+from node.store import MemoryStore, RocksStore, StoreFault
 from tests.node.days import SEED, Copy, Day, follower_key, sealer_keys
 from tests.node.serving import TOKEN, served
 from tests.node.test_faults import orders
@@ -73,6 +73,46 @@ def test_a_promise_is_signed_and_the_same_when_asked_again(sealer: Sealer) -> No
     assert (told["state"], told["inclusion"]["height"]) == ("included", 1)
     assert (sealer.accept(batch), len(sealer.pool)) == (first, 0)
     assert sealer.status(b"\1" * 32) == {"state": "unknown"}
+
+
+def test_batches_taken_together_are_judged_one_after_another_and_kept_with_one_write(
+    sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = []
+    commit = sealer.chain.store.commit
+    monkeypatch.setattr(sealer.chain.store, "commit", lambda changes: (writes.append(len(changes)), commit(changes)))
+    first, second = signed(sealer), signed(sealer, seq=1)
+    answers = sealer.accept_all([first, first, signed(sealer, seq=5), second, signed(sealer, "shop-02")])
+    assert answers[0] == answers[1]
+    assert [getattr(each, "code", "promised") for each in answers] == [
+        "promised", "promised", "batch.sequence", "promised", "promised",
+    ]  # fmt: skip
+    assert (len(writes), len(sealer.pool)) == (1, 3)
+    assert sealer.accept_all([second, signed(sealer, seq=2)])[0] == answers[3]
+    sealer.seal()
+    assert sealer.chain.state().next_seq(KEYRING.signer("shop-01").address, 1) == 3
+
+
+def test_after_push_back_nothing_that_follows_is_taken(sealer: Sealer) -> None:
+    fits = Queued(0, signed(sealer), b"").size
+    sealer.pool = Pool(sealer.chain.store, max_bytes=2 * fits)
+    answers = sealer.accept_all([signed(sealer, seq=number) for number in range(4)])
+    assert [getattr(each, "code", "promised") for each in answers] == ["promised"] * 2 + ["pool.full"] * 2
+    sealer.seal()
+    assert isinstance(sealer.accept(signed(sealer, seq=2)), Receipt), "its number was not used up"
+
+
+def test_what_could_not_be_kept_uses_up_no_number(sealer: Sealer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(changes: object) -> None:
+        raise StoreFault("no room", hint="")
+
+    both = [signed(sealer), signed(sealer, seq=1)]
+    with monkeypatch.context() as broken:
+        broken.setattr(sealer.chain.store, "commit", fails)
+        with pytest.raises(StoreFault):
+            sealer.accept_all(both)
+    assert len(sealer.pool) == 0
+    assert isinstance(sealer.accept(signed(sealer)), Receipt)
 
 
 @pytest.mark.parametrize(

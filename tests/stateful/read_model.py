@@ -16,6 +16,7 @@ from ledger.chain.batch import Batch
 from ledger.chain.calls import Recorded
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 from ledger.commitments import word
+from ledger.domain.errors import LedgerError
 from ledger.store.database import Database
 from ledger.store.migrations import migrate
 from ledger.store.projector import Projector
@@ -55,8 +56,11 @@ class ReadModel:
         filings = tuple(self._world.view("filings", each) for each in subjects)
         return Words(len(self._blocks), tuple(map(self._world.word, subjects)), filings)
 
-    def send_batch(self, batch: Batch) -> dict[str, Any]:
+    def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
         raise NotImplementedError
+
+    def await_status(self, height: int, final: int | None, seconds: float) -> dict[str, Any]:
+        return self.status()
 
     def batch_status(self, batch: bytes) -> dict[str, Any]:
         raise NotImplementedError

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from clients.cli.embedded import EmbeddedNode
+from ledger.chain.included import IncludedBlock
 from ledger.chain.state import Parcel
 from ledger.store.database import Database
 from ledger.store.projector import ForeignChain, Projector
@@ -86,6 +89,52 @@ def test_another_chain_is_refused(database: Database, node: EmbeddedNode, tmp_pa
         session.add(cursor)
     with pytest.raises(ForeignChain, match="another genesis"):
         Projector(database, node, node.sealer.chain.domain).step()
+
+
+class Unfinal:
+    """A node whose newest blocks are not final, which may put others in their place."""
+
+    def __init__(self, node: EmbeddedNode, final: int) -> None:
+        self._node, self.final, self.asked = node, final, list[int]()
+        self.changed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+    def status(self) -> dict[str, Any]:
+        (newest,) = self._node.pages(self.final + 3, 1)
+        told = {"final": self.final, "height": newest.height, "blockHash": "0x" + newest.hash.hex()}
+        return self._node.status() | told
+
+    def pages(self, start: int, count: int) -> list[IncludedBlock]:
+        end = min(start + count, self.final + 4)
+        self.asked += range(start, end)
+        pages = self._node.pages(start, end - start)
+        if self.changed:
+            return pages
+        return [replace(block, hash=bytes(32)) if block.height > 5 else block for block in pages]
+
+
+def test_blocks_seen_before_they_were_final_are_not_asked_for_twice(database: Database, node: EmbeddedNode) -> None:
+    slow = Unfinal(node, 3)
+    slow.changed = True
+    projector = Projector(database, slow, node.sealer.chain.domain)
+    for slow.final in (3, 3, 4, 5, 6, 9):
+        projector.step()
+    assert projector.height() == 9
+    assert slow.asked == sorted(set(slow.asked))
+
+
+def test_blocks_that_others_took_the_place_of_are_asked_for_again(database: Database, node: EmbeddedNode) -> None:
+    projector = Projector(database, slow := Unfinal(node, 3), node.sealer.chain.domain)
+    assert projector.step() == 3
+    slow.changed = True
+    for slow.final in (4, 5, 6, 7):
+        projector.step()
+    assert projector.height() == 7
+    with database.read() as session:
+        kept = {row.height: row.hash for row in session.exec(select(BlockRow))}
+    assert kept == {block.height: block.hash for block in node.pages(1, 7)}
 
 
 def test_a_crash_between_rows_and_cursor_leaves_neither(
