@@ -155,8 +155,10 @@ class NodeService:
                     self._note_signed(head)
             self._tell()
             if head:
+                self._head_told = False
                 self.upstream.send_head(head)
-        if not self._head_told:  # a node killed between keeping a block and sending its head sends it now
+                self._head_told = True
+        if not self._head_told:  # killed, or cut off, between keeping a block and sending its head: sent now
             for signed in self.follower.own_heads(self.chain.head.number):
                 self.upstream.send_head(signed)
             self._head_told = True

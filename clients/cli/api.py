@@ -219,6 +219,7 @@ def run(
     from api.app import create_app
     from api.logs import configure
     from clients.cli.node import bind
+    from clients.cli.processes import KEEP_ALIVE
     from ledger.store.migrations import migrate
 
     configure()
@@ -242,7 +243,9 @@ def run(
         ):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
             app = create_app(made, loops, desk)
-            config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE)
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE
+            )
 
             class Server(uvicorn.Server):
                 def handle_exit(self, sig: int, frame: Any) -> None:

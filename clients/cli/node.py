@@ -196,9 +196,12 @@ def serve(service: Any, token: str, listener: socket.socket) -> None:
 
     import uvicorn
 
+    from clients.cli.processes import KEEP_ALIVE
     from node.rpc.app import create_app
 
-    config = uvicorn.Config(create_app(service, token), log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        create_app(service, token), log_level="warning", access_log=False, timeout_keep_alive=KEEP_ALIVE
+    )
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)  # uvicorn raises what it caught once more when it is done
     service.start()

@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from ledger.domain.errors import LedgerError
 
+KEEP_ALIVE: Final = 65
+"""Seconds a server keeps an idle connection: longer than any client does (httpx: 5), so that a request never meets its
+closing."""
 READY_SECONDS: Final = 60.0
 
 

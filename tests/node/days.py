@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,11 @@ class Copy:
     def blocks(self, start: int, count: int) -> list[tuple[Block, bytes]]:
         end = min(start + count, self.chain.head.number + 1)
         return [(self.chain.block(height), self.chain.seal(height)) for height in range(start, end)]
+
+    def await_status(self, height: int, final: int | None, seconds: float) -> dict[str, Any]:
+        if self.chain.head.number == height:
+            time.sleep(min(seconds, 0.02))
+        return {"height": self.chain.head.number, "blockHash": "0x" + self.chain.head.hash.hex()}
 
     def send_head(self, head: Head) -> None:
         self.heads.append(head)

@@ -29,7 +29,7 @@ from node.remote import NodeRefused, RemoteNode, Unreachable
 from node.rpc.ledger import batch_document
 from node.sealer import Sealer
 from node.service import MAX_WAITERS, NodeService, wait_until
-from node.statements import Inclusion, Receipt
+from node.statements import Head, Inclusion, Receipt
 from node.store import MemoryStore
 from tests.node.days import SEED, Day, follower_key, sealer_keys
 from tests.node.serving import TOKEN, served
@@ -89,6 +89,11 @@ def test_a_batch_from_receipt_to_final(pair: Pair) -> None:
 
 
 def test_a_caller_waits_until_the_node_moves(pair: Pair) -> None:
+    def at_rest() -> bool:
+        told = pair.sealer.status()
+        return told["queued"] == 0 and bool(told["final"] == told["height"])
+
+    assert wait_until(at_rest, 20)
     at = pair.sealer.status()
     began = time.monotonic()
     same = pair.sealer.await_status(at["height"], at["final"], 0.3)
@@ -116,6 +121,24 @@ def test_batches_sent_together_get_an_answer_each(pair: Pair) -> None:
         assert answers[1].code.startswith("batch.")  # type: ignore[union-attr]
     with pytest.raises(LedgerError, match="at most 64"):
         pair.sealer.send_batches([first] * 65)
+
+
+def test_a_head_that_got_lost_on_its_way_is_sent_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[Head] = []
+
+    def loses_one(self: RemoteNode, head: Head) -> None:
+        if not lost:
+            lost.append(head)
+            raise Unreachable("The connection was closed.")
+        return sent(self, head)
+
+    first = Receipt.of(pair.sealer.send_batch(pair.next()))
+    assert wait_until(lambda: pair.sealer.batch_status(first.batch).get("final", False), 20)
+    sent = RemoteNode.send_head
+    monkeypatch.setattr(RemoteNode, "send_head", loses_one)
+    receipt = Receipt.of(pair.sealer.send_batch(pair.next()))
+    assert wait_until(lambda: pair.sealer.batch_status(receipt.batch).get("final", False), 20)
+    assert len(lost) == 1
 
 
 def test_a_follower_passes_on_and_answers_alike(pair: Pair) -> None:
