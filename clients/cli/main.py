@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from clients.cli import api, audit, backup, courier, customs, demo, imports, node, restore, run, seller, up
+from clients.cli import (
+    api,
+    audit,
+    audit_said,
+    backup,
+    courier,
+    customs,
+    demo,
+    imports,
+    members,
+    node,
+    restore,
+    run,
+    seller,
+    up,
+)
 
 app = typer.Typer(
     name="clearance",
@@ -20,6 +35,8 @@ app.command("run")(run.run)
 app.command("up")(up.up)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+for each in (audit_said.receipts, audit_said.orders, audit_said.key):
+    audit.app.command()(each)
 app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
 app.add_typer(api.app, name="api")
@@ -27,3 +44,4 @@ app.add_typer(imports.app, name="import")
 app.add_typer(seller.app, name="seller")
 app.add_typer(courier.app, name="courier")
 app.add_typer(customs.app, name="customs")
+app.add_typer(members.app, name="members")

@@ -86,6 +86,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "lease.lost": Sentence("다른 프로세스가 그 일을 맡았습니다.", "Another process does the job now."),
     "money.currency": Sentence("알 수 없는 통화입니다.", "The currency is unknown."),
     "money.invalid": Sentence("금액이 올바르지 않습니다.", "The amount is not valid."),
+    "members.refused": Sentence("회원의 변경을 받을 수 없습니다.", "The change of members is refused."),
     "node.stopped": Sentence("노드가 멈추었습니다.", "The node has stopped."),
     "node.unreachable": Sentence("노드가 응답하지 않습니다.", "The node does not answer."),
     "outbox.full": Sentence("보낼 묶음이 너무 많이 쌓였습니다.", "Too many batches wait to be sent."),

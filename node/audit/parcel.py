@@ -6,15 +6,14 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.chain.included import IncludedBatch, IncludedEntry, read_batch
+from ledger.chain.included import IncludedBatch, IncludedEntry
 from ledger.domain.classes import BY_CODE
 from ledger.domain.facts import Goods, Transport
 from ledger.domain.kinds import KINDS, Flag
 from ledger.domain.rules import ANY_COUNTRY, LATENESS_ROW_ID, TRACK_ROW, class_row, dispatch_row, value_at, week_of
-from ledger.genesis import CONTRACT
+from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
 from node.blocks import ExecutedBlock
-from node.transactions import body_of
 
 
 @dataclass(slots=True)
@@ -31,12 +30,8 @@ class ParcelHistory:
     def add(self, executed: ExecutedBlock) -> None:
         """Take an executed block; `members` must have seen the blocks before it."""
         block = executed.block
-        for index, raw in enumerate(block.transactions):
-            body = body_of(raw)
-            logs = [(log.topics, log.data) for log in executed.receipts[index].logs]
-            carries = body.to == CONTRACT and executed.receipts[index].status
-            batch = read_batch(block.height, index, body.data, logs) if carries else None
-            if batch and not batch.batch.is_trace:
+        for batch in batches_of(executed):
+            if not batch.batch.is_trace:
                 for each in batch.entries():
                     self._entry(batch, each, block.header.timestamp)
 

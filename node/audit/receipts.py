@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain.batch import Batch
-from ledger.chain.included import read_batch
 from ledger.commitments import LedgerDomain
 from ledger.domain.errors import LedgerError
 from ledger.domain.limits import STOP_LANE
-from ledger.genesis import CONTRACT, Genesis
+from ledger.domain.words import KEY
+from ledger.genesis import Genesis
 from ledger.keys import BadSignature, recover
+from node.audit.batches import batches_of
+from node.audit.members import KEY_SUSPENDED, ORG_SUSPENDED, MemberHistory
 from node.audit.report import Found
 from node.blocks import ExecutedBlock
 from node.statements import Head, Receipt
-from node.transactions import body_of
 
 
 @dataclass(slots=True)
@@ -42,15 +43,10 @@ class ChainIndex:
         block = executed.block
         self.hashes[block.height] = block.hash
         self.times[block.height] = block.header.timestamp
-        for index, raw in enumerate(block.transactions):
-            body = body_of(raw)
-            logs = [(log.topics, log.data) for log in executed.receipts[index].logs]
-            carries = body.to == CONTRACT and executed.receipts[index].status
-            found = read_batch(block.height, index, body.data, logs) if carries else None
-            if found:
-                name = found.hash(self.genesis.domain)
-                self.places[name] = (block.height, index)
-                self.slots[found.key, found.batch.lane, found.batch.seq] = name
+        for found in batches_of(executed):
+            name = found.hash(self.genesis.domain)
+            self.places[name] = (found.height, found.index)
+            self.slots[found.key, found.batch.lane, found.batch.seq] = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +90,20 @@ def load_heads(path: Path) -> list[Head]:
         return [Head.of(json.loads(line)) for line in path.read_text().splitlines() if line.strip()]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LedgerError(f"{path} holds no heads.", hint="Give a file with one countersigned head a line.") from error
+
+
+def suspensions(index: ChainIndex, members: MemberHistory) -> dict[bytes, int]:
+    """Return since when (block time, seconds UTC) each suspended key is, by itself or with its org."""
+    found: dict[bytes, int] = {}
+    for change in members.changes:
+        moment = index.times.get(change.height, 0)
+        if change.what == KEY_SUSPENDED:
+            found.setdefault(change.a.to_bytes(20, "big"), moment)
+        elif change.what == ORG_SUSPENDED:
+            for key, word in members.keys.items():
+                if KEY["org"].get(word) == change.a:
+                    found.setdefault(key, moment)
+    return found
 
 
 def check_receipts(
