@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.staticfiles import StaticFiles
 
 from api import problems
 from api.auth import PUBLIC
+from api.bounds import WRITERS, Places
 from api.gateway import Gateway
 from api.identity.desk import Desk
 from api.limits import RateLimits
@@ -46,7 +48,9 @@ def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None =
     )
     app.state.gateway = gateway
     app.state.limits = RateLimits()
-    app.state.streams = Streams()
+    app.state.streams = Streams(everybody=gateway.bounds.streams)
+    app.state.waits = Places(gateway.bounds.waits)
+    app.state.writers = CapacityLimiter(WRITERS)
     problems.install(app, pages.wants_page, pages.problem_page)
     for module in (service, sign_in, batches, parcels, payloads, events):
         app.include_router(module.router)
@@ -64,5 +68,5 @@ def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None =
     def metrics() -> Response:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_middleware(Frame)
+    app.add_middleware(Frame, bounds=gateway.bounds)
     return app

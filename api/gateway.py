@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.bells import Bells
+from api.bounds import Bounds
 from api.webhooks.guard import Guard
 from ledger.chain.port import ChainPort
 from ledger.chain.state import LedgerState
@@ -42,6 +43,7 @@ class Gateway:
         chain_time: the chain's time, seconds UTC: a replay's clock on a demo chain, else the machine's.
         secret: signs list cursors; 32 bytes.
         hooks: None if this gateway sends no webhooks.
+        bounds: beyond them callers are pushed back.
         bells: rung where work comes up, so that jobs need not look for it all the time.
     """
 
@@ -54,6 +56,7 @@ class Gateway:
     now: Callable[[], dt.datetime]
     chain_time: Callable[[], int]
     hooks: Hooks | None = None
+    bounds: Bounds = field(default_factory=Bounds)
     bells: Bells = field(default_factory=Bells)
 
     def chain_now(self) -> dt.datetime:

@@ -23,7 +23,7 @@ class Gauges:
         """
         with self._gateway.database.read() as session:
             height = cursor_height(session)
-            waiting, _ = submissions.waiting(session)
+            waiting = submissions.waiting(session)
         HEIGHT.set(height)
         WAITING.set(waiting)
         LAG.set(max(0, int(self._gateway.node.status()["final"]) - height))

@@ -10,13 +10,17 @@ from typing import Any, Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.metrics import REQUESTS, SECONDS
+from api.bounds import Bounds, Places
+from api.metrics import BUSY, REQUESTS, SECONDS
 from api.problems import problem
 
 log = structlog.get_logger("clearance.api")
 
 MAX_BODY: Final = 300 << 10
 """Bytes of a request: the largest batch as hex in JSON, with room."""
+WRITES: Final = ("/v1/batches", "/v1/payloads/")
+NEVER_BUSY: Final = frozenset({"/livez", "/readyz", "/metrics", "/v1/events"})
+"""Answered however busy it is: what watches the process, and event streams, which are counted apart."""
 SAFE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -36,9 +40,10 @@ class TooLarge(Exception):
 class Frame:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
         """Wrap an application."""
         self._app = app
+        self._all, self._writes = Places(bounds.requests), Places(bounds.writes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -59,7 +64,7 @@ class Frame:
             await send(message)
 
         try:
-            await self._app(scope, bounded(receive), framed)
+            await self._admit(scope, receive, framed)
         except TooLarge:
             if not started:
                 answer = problem(
@@ -68,6 +73,31 @@ class Frame:
                 await answer(scope, receive, framed)
         finally:
             note(scope, status, time.perf_counter() - began)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or push it back before its body is read."""
+        if scope["path"] in NEVER_BUSY:
+            await self._app(scope, bounded(receive), send)
+            return
+        taken = [places for places in self._wanted(scope) if places.take()]
+        try:
+            if len(taken) == len(self._wanted(scope)):
+                BUSY.set(self._all.taken)
+                await self._app(scope, bounded(receive), send)
+            else:
+                answer = problem(
+                    "api.busy", "Too many requests are in work.", "Send it again as Retry-After says.",
+                    request_id=scope["request_id"],
+                )  # fmt: skip
+                await answer(scope, receive, send)
+        finally:
+            for places in taken:
+                places.free()
+            BUSY.set(self._all.taken)
+
+    def _wanted(self, scope: Scope) -> tuple[Places, ...]:
+        writes = scope["method"] in ("POST", "PUT") and scope["path"].startswith(WRITES)
+        return (self._writes, self._all) if writes else (self._all,)
 
 
 def bounded(receive: Receive) -> Receive:

@@ -16,11 +16,8 @@ from ledger.store.tables.outbox import SubmissionRow
 
 NEAREST_EXPIRY: Final = 1_800
 """Seconds that a batch must still be good for when it is accepted."""
-MAX_WAITING: Final = 2_000
-"""Batches that may wait; then couriers are pushed back."""
-MAX_WAITING_BYTES: Final = 64 << 20
-STOP_RESERVE: Final = 200
-"""Batches of stops that are taken beyond the limit: a flood of filings must not keep a stop out."""
+FULL_RETRY: Final = 2
+"""Seconds after which a writer tries again when the outbox is full."""
 
 
 def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
@@ -48,7 +45,7 @@ def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
             hint="Sign it again with a later notAfter.",
         )  # fmt: skip
     with gateway.database.write() as session:
-        _check_room(*submissions.waiting(session), batch)
+        _check_room(gateway, submissions.waiting(session), batch)
         again = submissions.find(session, "0x" + name.hex())
         new = again is None or again.state in submissions.DEAD  # else another request of the same batch was faster
         if new and place is None:
@@ -102,10 +99,13 @@ def _check_signer(batch: Batch, digest: bytes, caller: Caller) -> None:
         )
 
 
-def _check_room(count: int, size: int, batch: Batch) -> None:
-    reserve = STOP_RESERVE if batch.lane == STOP_LANE else 0
-    if count >= MAX_WAITING + reserve or (size > MAX_WAITING_BYTES and not reserve):
-        raise APIError("outbox.full", "Too many batches wait to be sent.", hint="Send it again a little later.")
+def _check_room(gateway: Gateway, waiting: int, batch: Batch) -> None:
+    reserve = gateway.bounds.stops if batch.lane == STOP_LANE else 0
+    if waiting >= gateway.bounds.batches + reserve:
+        raise APIError(
+            "outbox.full", "Too many batches are on their way.", hint="Send it again a little later.",
+            retry_after=FULL_RETRY,
+        )  # fmt: skip
 
 
 def _check_sequence(expected: int, batch: Batch) -> None:

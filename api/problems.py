@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from api.metrics import PUSHED_BACK
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
 from ledger.domain.findings import Sentence
@@ -20,6 +21,7 @@ log = logging.getLogger("clearance.api")
 
 MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final = {
+    "api.busy": 503,
     "api.conflict": 409,
     "api.internal": 500,
     "api.method": 405,
@@ -89,6 +91,7 @@ def problem(
     headers = {"Cache-Control": "no-store"}
     if status in (429, 503):
         headers["Retry-After"] = str(retry_after or RETRY_AFTER)
+        PUSHED_BACK.labels(code).inc()
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="clearance"'
     return Response(json.dumps(document, ensure_ascii=False), status, headers, MEDIA_TYPE)

@@ -31,6 +31,7 @@ class Streams:
 
     Attributes:
         each: streams that one key may have open.
+        everybody: streams that all keys together may have open.
         poll: between two looks whether there are new rows, for all streams together.
         look: after which a quiet stream looks all the same, for a session that was ended.
         heartbeat: of quiet after which a comment is sent.
@@ -38,6 +39,7 @@ class Streams:
     """
 
     each: int = 4
+    everybody: int = 400
     poll: float = 0.05
     look: float = 5.0
     heartbeat: float = 15.0
@@ -52,8 +54,10 @@ class Streams:
         """Count a stream.
 
         Raises:
-            APIError: this key has enough of them.
+            APIError: this key has enough of them, or all keys together.
         """
+        if self._open.total() >= self.everybody:
+            raise APIError("api.busy", "Too many event streams are open.", hint="Try again later.", retry_after=30)
         if self._open[who] >= self.each:
             raise APIError(
                 "events.too-many-streams", f"This key has {self.each} streams open.", hint="Close one of them first.",

@@ -22,7 +22,8 @@ from ledger.chain.writer import BATCH_LIFE
 from ledger.domain.errors import LedgerError
 
 PUSH_BACK: Final = NODE_TROUBLE | {
-    "api.internal", "api.rate-limited", "api.unreachable", "batch.clock", "database.unavailable", "outbox.full",
+    "api.busy", "api.internal", "api.rate-limited", "api.unreachable", "batch.clock", "database.unavailable",
+    "outbox.full",
 }  # fmt: skip
 """Answers that say nothing of the batch: it is sent again after a while."""
 NOT_NOW: Final = frozenset(

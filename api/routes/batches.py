@@ -7,12 +7,14 @@ import json
 import re
 from typing import Annotated, Any, Final
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import outbox
 from api.auth import Member, TheGateway
+from api.bounds import Places
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway
 from api.idempotency import IdempotentRoute
@@ -55,13 +57,18 @@ async def submit(
 ) -> dict[str, Any]:
     """Take a signed batch. It is accepted, durably, when this answers; sending it again changes nothing."""
     batch = Batch(body.lane, body.seq, body.not_after, body.entries, body.signature)
-    row = await run_in_threadpool(outbox.accept, gateway, caller, batch)
-    wanted = re.search(r"\bwait=(\d{1,4})\b", prefer)
-    found = await _wait(gateway, caller, row.id, min(int(wanted[1]), MAX_WAIT) if wanted else 0, request)
-    if wanted:
-        response.headers["Preference-Applied"] = f"wait={min(int(wanted[1]), MAX_WAIT)}"
+    row = await to_thread.run_sync(outbox.accept, gateway, caller, batch, limiter=request.app.state.writers)
     response.headers["Location"] = f"/v1/submissions/{row.id}"
-    return found
+    wanted = re.search(r"\bwait=(\d{1,4})\b", prefer)
+    waits: Places = request.app.state.waits
+    if not wanted or not waits.take():  # a preference: where too many wait already, the answer comes at once
+        return await run_in_threadpool(_find, gateway, caller, row.id)
+    try:
+        seconds = min(int(wanted[1]), MAX_WAIT)
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+        return await _wait(gateway, caller, row.id, seconds, request)
+    finally:
+        waits.free()
 
 
 async def _wait(gateway: Gateway, caller: Caller, name: str, seconds: int, request: Request) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[st
         check_current(gateway.database)
         with gateway.database.read() as session:
             height = cursor_height(session)
-            waiting, _ = submissions.waiting(session)
+            waiting = submissions.waiting(session)
             judging = hasattr(request.app.state, "desk") and uses.anything_to_do(session, gateway.chain_now())
         lag = int(gateway.node.status()["final"]) - height
     except LedgerError as error:

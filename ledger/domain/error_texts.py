@@ -7,6 +7,7 @@ from typing import Final
 from ledger.domain.findings import Sentence
 
 ERROR_TEXTS: Final[dict[str, Sentence]] = {
+    "api.busy": Sentence("지금은 요청이 너무 많습니다.", "Too many requests are in work."),
     "api.conflict": Sentence("이미 다른 상태입니다.", "It stands in another state by now."),
     "api.cursor": Sentence("목록의 위치 표시가 올바르지 않습니다.", "The cursor of the list is not valid."),
     "api.foreign-chain": Sentence("다른 체인의 관문입니다.", "The gateway serves another chain."),
@@ -89,7 +90,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "members.refused": Sentence("회원의 변경을 받을 수 없습니다.", "The change of members is refused."),
     "node.stopped": Sentence("노드가 멈추었습니다.", "The node has stopped."),
     "node.unreachable": Sentence("노드가 응답하지 않습니다.", "The node does not answer."),
-    "outbox.full": Sentence("보낼 묶음이 너무 많이 쌓였습니다.", "Too many batches wait to be sent."),
+    "outbox.full": Sentence("처리 중인 묶음이 너무 많습니다.", "Too many batches are on their way."),
     "payload.not-for-you": Sentence("이 열쇠로는 열 수 없는 내용입니다.", "The payload was not sealed to this key."),
     "payload.too-large": Sentence("내용이 너무 큽니다.", "The payload is too large."),
     "payload.unusable": Sentence("내용을 봉하거나 열 수 없습니다.", "The payload cannot be sealed or opened."),

@@ -13,6 +13,7 @@ import pytest
 from sqlmodel import select
 
 from api import outbox, submitter
+from api.bounds import Bounds
 from api.gateway import Gateway
 from api.problems import APIError
 from api.submitter import RETRY_CODES, Submitter
@@ -51,10 +52,14 @@ class Node(EmbeddedNode):
         super().__init__(sealer, clock)
         self.fault: BaseException | None = None
         self.after: BaseException | None = None
+        self.final: int | None = None
         self.taken: Counter[bytes] = Counter()
 
     def state(self) -> LedgerState:
         return self.sealer.chain.state()
+
+    def status(self) -> dict[str, Any]:
+        return super().status() | ({} if self.final is None else {"final": self.final})
 
     def send_batches(self, batches: Sequence[Batch]) -> list[dict[str, Any] | LedgerError]:
         if self.fault:
@@ -229,19 +234,29 @@ def test_one_process_hands_over_at_a_time(world: World) -> None:
     assert first.step() == 0
 
 
-def test_the_outbox_pushes_back_and_stops_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "MAX_WAITING", 3)
+@pytest.mark.parametrize("held_up", ["by the node", "by its followers"])
+def test_the_outbox_pushes_back_and_stops_pass(world: World, held_up: str) -> None:
+    world.gateway = replace(world.gateway, bounds=Bounds(batches=3, stops=1))
     for _ in range(3):
         world.accept()
+    if held_up == "by its followers":  # included, but nobody countersigns: nothing becomes visible
+        Submitter(world.gateway).step()
+        world.node.seal()
+        world.node.final = 0
+        Projector(world.gateway.database, world.node, world.gateway.genesis.domain).step()
+        assert world.states() == ["included"] * 3
     with pytest.raises(APIError) as refused:
         world.accept()
     assert refused.value.code == "outbox.full"
+    assert refused.value.retry_after
     identity = KEYRING.signer("identity")
     stop = Batch.signed(world.gateway.genesis.domain, identity, lane=0, seq=0, not_after=START + 7_200, entries=[])
     caller = Caller(identity.address, HANDLES["identity"], 1 << 6, 0)
     assert outbox.accept(world.gateway, caller, stop).state == "accepted"
+    before = len(world.node.taken)
+    world.later(11)  # the lease of the one that handed over before is over
     Submitter(world.gateway).step()
-    assert next(iter(world.node.taken)) == stop.hash(world.gateway.genesis.domain), "stops first"
+    assert list(world.node.taken)[before] == stop.hash(world.gateway.genesis.domain), "stops first"
 
 
 def test_a_dead_node_loses_nothing(world: World) -> None:
