@@ -29,6 +29,16 @@ class Bounds:
     waits: int = 64
     streams: int = 400
 
+    @classmethod
+    def of(cls, batches: int | None = None, requests: int | None = None, streams: int | None = None) -> Bounds:
+        """Return the usual bounds but for what is given; of the requests three quarters may be writes."""
+        usual = cls()
+        requests = requests or usual.requests
+        return cls(
+            batches=batches or usual.batches, requests=requests, writes=max(1, requests * 3 // 4),
+            streams=streams or usual.streams,
+        )  # fmt: skip
+
 
 class Places:
     """Places of which so many can be taken at once. One event loop uses them, so they need no lock."""

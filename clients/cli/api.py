@@ -106,6 +106,7 @@ def gateway(
     allowed: tuple[str, ...] = (),
     verifier: Any = None,
     authority: AuthorityFiles | None = None,
+    bounds: Any = None,
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Put a gateway together; yield it, its background jobs and the authority's desk.
 
@@ -118,11 +119,13 @@ def gateway(
         allowed: networks that webhooks may go to beside the public internet; a demo chain's may go to this machine.
         verifier: register that the identity authority asks, None for its own.
         authority: keys of the identity authority of a real chain, which then works here.
+        bounds: beyond which callers are pushed back, None for the usual ones.
     """
     import datetime as dt
     import time
     from ipaddress import ip_network
 
+    from api.bounds import Bounds
     from api.gateway import Gateway, Hooks
     from api.gauges import Gauges
     from api.loops import Job, Loops
@@ -154,6 +157,7 @@ def gateway(
         now=lambda: dt.datetime.now(dt.UTC),
         chain_time=chain_time,
         hooks=hooks,
+        bounds=bounds or Bounds(),
     )
     projector = Projector(database, own, genesis.domain, patience=PATIENCE)
     desk = demo_desk(made, home, *demo, verifier=verifier) if demo else None
@@ -212,11 +216,19 @@ def run(
     code_command: Annotated[
         Path | None, typer.Option(envvar="CLEARANCE_CODE_COMMAND", help="Program that sends one-time codes.")
     ] = None,
+    max_batches: Annotated[
+        int | None, typer.Option(min=1, help="Batches on their way at once; beyond it writers are pushed back.")
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=1, help="Requests in work at once; three quarters of them may be writes.")
+    ] = None,
+    max_streams: Annotated[int | None, typer.Option(min=1, help="Event streams open at once.")] = None,
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
 
     from api.app import create_app
+    from api.bounds import Bounds
     from api.logs import configure
     from clients.cli.node import bind
     from clients.cli.processes import KEEP_ALIVE
@@ -237,9 +249,10 @@ def run(
         migrate(opened)
         demo = None if demo_seed is None else (demo_seed, demo_parcels)
         allowed = tuple(webhook_allow or ())
+        bounds = Bounds.of(max_batches, max_requests, max_streams)
         with (
             chosen(verifier, home) as register,
-            gateway(home, node, token, opened, demo, allowed, register, authority) as (made, loops, desk),
+            gateway(home, node, token, opened, demo, allowed, register, authority, bounds) as (made, loops, desk),
         ):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
             app = create_app(made, loops, desk)
