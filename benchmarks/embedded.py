@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.table import Table
 
-from benchmarks.mix import LARGEST, SEED, Signer, Stage, grants, stages
+from benchmarks.mix import LARGEST, SEED, Signer, Stage, grants, one_by_one
 from clients.cli.embedded import included_batches
 from clients.sample.members import Keyring, sample_genesis
 from clients.sample.plan import START
@@ -46,7 +46,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 keyring = Keyring(SEED)
                 sealer = open_sealer(Path(folder) / "chain", sample_genesis(keyring, START, 1), keyring, driver)
                 let_yards(sealer, keyring)
-                rows.append({"driver": str(driver)} | run(sealer, keyring, stages(parcels, keyring), size, parcels))
+                rows.append({"driver": str(driver)} | run(sealer, keyring, one_by_one(parcels, keyring), size))
                 sealer.chain.store.close()
     if len({row["state_root"] for row in rows}) != len(options.sizes):
         raise SystemExit("the drivers end at different states")
@@ -71,17 +71,18 @@ def let_yards(sealer: Sealer, keyring: Keyring) -> None:
     sealer.seal()
 
 
-def run(sealer: Sealer, keyring: Keyring, stages: Iterable[Stage], size: int, parcels: int) -> dict[str, Any]:
-    """Run every stage; time accepting (recover, check, synced queue) and sealing (execute, roots, synced commit).
+def run(sealer: Sealer, keyring: Keyring, rounds: Iterable[Sequence[Stage]], size: int) -> dict[str, Any]:
+    """Send rounds of stages; time accepting (recover, check, synced queue) and sealing (execute, roots, synced commit).
 
-    Batches are signed before the clock starts. Every parcel must be cleared at the end: the real work was done.
+    Each round is signed before its clock starts and sealed before the next. The sealed blocks must have cleared every
+    parcel that was carried in: the real work was done.
     """
-    clock, per_stage, signer = Clock(), {}, Signer(keyring, sealer.chain.domain, next_seq=sealer.chain.state().next_seq)
+    clock, per_round, signer = Clock(), {}, Signer(keyring, sealer.chain.domain, next_seq=sealer.chain.state().next_seq)
     accepting = sealing = 0.0
-    entries, first = 0, sealer.chain.head.number + 1
+    entries, carried, first = 0, 0, sealer.chain.head.number + 1
     with clock.watching(sealer):
-        for stage in stages:
-            signed = [batch for listed in signer.batches(stage, size).values() for batch in listed]
+        for stages in rounds:
+            signed = [batch for stage in stages for listed in signer.batches(stage, size).values() for batch in listed]
             began = time.perf_counter()
             for batch in signed:
                 sealer.accept(batch)
@@ -89,14 +90,15 @@ def run(sealer: Sealer, keyring: Keyring, stages: Iterable[Stage], size: int, pa
             while len(sealer.pool):
                 sealer.seal()
             done = time.perf_counter()
-            count = sum(len(listed) for listed in stage.entries.values())
-            entries += count
+            counts = {stage.name: sum(map(len, stage.entries.values())) for stage in stages}
+            entries += sum(counts.values())
+            carried += counts.get("carried", 0)
             accepting += taken - began
             sealing += done - taken
-            per_stage[stage.name] = round((done - began) * 1e6 / count, 1)
+            per_round["+".join(counts)] = round((done - began) * 1e6 / sum(counts.values()), 1)
     cleared = count_cleared(sealer.chain, first)
-    if cleared != parcels:
-        raise SystemExit(f"only {cleared} of {parcels} parcels were cleared")
+    if cleared != carried:
+        raise SystemExit(f"only {cleared} of {carried} parcels were cleared")
     spent = accepting + sealing
     return {
         "state_root": sealer.chain.head.state_root.hex(),
@@ -104,10 +106,10 @@ def run(sealer: Sealer, keyring: Keyring, stages: Iterable[Stage], size: int, pa
         "entries": entries,
         "blocks": sealer.chain.head.number + 1 - first,
         "entries_per_second": round(entries / spent, 1),
-        "parcels_per_second": round(parcels / spent, 1),
+        "parcels_per_second": round(carried / spent, 1),
         "accepting_share": round(accepting / spent, 3),
         "shares": {part: round(seconds / spent, 3) for part, seconds in clock.seconds.items()},
-        "microseconds": per_stage,
+        "microseconds": per_round,
     }
 
 

@@ -6,7 +6,7 @@ identity authority and screening write; what must come first comes in an earlier
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,6 +70,24 @@ def stages(parcels: int, keyring: Keyring, start: int = 0, there: Sequence[int] 
         listed = traces.setdefault(made.courier(number), [])
         listed.extend(Entry(entry.subject, trace, START) for trace in range(1, TRACES + 1))
     yield Stage("trace", TRACE_LANE, traces)
+
+
+def one_by_one(parcels: int, keyring: Keyring) -> Iterator[list[Stage]]:
+    """Yield rounds of one stage each, all parcels at once: shows what each kind costs."""
+    return ([stage] for stage in stages(parcels, keyring))
+
+
+def stream(cohorts: Sequence[Iterable[Stage]]) -> Iterator[list[Stage]]:
+    """Yield rounds that carry every kind, each of another cohort, as blocks of a busy day do; whole cohorts only."""
+    waiting = [iter(cohort) for cohort in cohorts]
+    under_way: list[Iterator[Stage]] = []
+    while waiting or under_way:
+        under_way += waiting[:1]
+        waiting = waiting[1:]
+        found = [(cohort, next(cohort, None)) for cohort in under_way]
+        under_way = [cohort for cohort, stage in found if stage is not None]
+        if stages_now := [stage for _, stage in found if stage is not None]:
+            yield stages_now
 
 
 def cut(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:

@@ -1,9 +1,10 @@
 """The mix on a chain with a million parcels in its state, against the same mix on an empty one, in the same run.
 
 Orders and filings are new; identity check, screening, carry-in, release and traces are of prefilled parcels spread over
-all. Each measurement is a process of its own, so that memory is that of one node (with the writers' batches). The two
-chains take turns, and the best turn of each counts. Disk: what the measured entries added, and each entry's share of
-what its parcel takes in the state.
+all. Blocks carry every kind, each of other parcels, after a first cohort that fills the caches. Each measurement is a
+process of its own, so that memory is that of one node (with the writers' batches). The two chains take turns, and the
+best turn of each counts. Disk: what the measured entries added once their states have left the window, and each
+entry's share of what its parcel takes in the state.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ import argparse
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.embedded import count_cleared, let_yards, open_sealer, run
-from benchmarks.mix import ENTRIES_A_PARCEL, LARGEST, SEED, stages
+from benchmarks.mix import ENTRIES_A_PARCEL, LARGEST, SEED, Stage, stages, stream
 from clients.sample.members import Keyring, sample_genesis
 from clients.sample.plan import START
 from clients.sample.prefilled import make_home
+from ledger.genesis import Genesis
 from node.home import Home
+from node.stats import compact
+from node.store import RocksStore
 
 TURNS: Final = 3
+COHORTS: Final = 4
 STRIDE: Final = 7_919
 """Prefilled parcels are taken in steps of a prime; their ids are hashes, so they lie in the trie at random anyway."""
 MEGA: Final = 1_000_000
@@ -48,23 +54,36 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         for turn in range(TURNS):
             turns["empty"].append(apart(mix, Path(folder) / f"empty-{turn}", options.parcels))
             turns["prefilled"].append(apart(mix, home, options.parcels))
-        grown = used(home) - size
+        window = used(home)
+        apart(forget, home)
+        window, grown = window - used(home), used(home) - size
     best = {name: max(row["entries_per_second"] for row in rows) for name, rows in turns.items()}
-    entries = sum(row["entries"] for row in turns["prefilled"])
+    entries = sum(row["entries"] + row["warm_entries"] for row in turns["prefilled"])
     return {
         "prefilled": {
             "parcels": parcels,
             "ratio": round(best["prefilled"] / best["empty"], 3),
+            "ratios": [
+                round(full["entries_per_second"] / empty["entries_per_second"], 3)
+                for empty, full in zip(turns["empty"], turns["prefilled"], strict=True)
+            ],
             "entries_per_second": best["prefilled"],
             "empty_entries_per_second": best["empty"],
             "disk_bytes_per_entry": round(grown / entries + size / (parcels * ENTRIES_A_PARCEL)),
             "rss_mb": max(row["rss_mb"] for row in turns["prefilled"]),
             "state_mb": round(size / MEGA),
-            "grown_bytes_per_entry": round(grown / entries),
+            "window_mb": round(window / MEGA),
             "prefill_seconds": round(filled),
             "turns": turns,
         }
     }
+
+
+def forget(home: Path) -> None:
+    """Let go of the states of the window and compact: what is left grows with the entries."""
+    store = RocksStore(Home(home).store)
+    compact(store, window=0)
+    store.close()
 
 
 def silent(done: int) -> None:
@@ -84,15 +103,22 @@ def mix(home: Path, parcels: int) -> dict[str, Any]:
     sealer = open_sealer(folder.store, genesis, keyring)
     if sealer.chain.head.number == 0:
         let_yards(sealer, keyring)
-    start, picked = 0, None
-    if genesis.bench:
-        done, there = count_cleared(sealer.chain, 1), genesis.bench.parcels
-        start = there + done
-        picked = [number * STRIDE % there for number in range(done, done + parcels)]
-    row = run(sealer, keyring, stages(parcels, keyring, start, picked), LARGEST, parcels)
-    row["rss_mb"] = round(memory("VmHWM") / MEGA)
+    done = count_cleared(sealer.chain, 1)
+    size = parcels // COHORTS
+    warm = run(sealer, keyring, stream([cohort(genesis, keyring, done, size)]), LARGEST)
+    starts = range(done + size, done + size + size * COHORTS, size)
+    row = run(sealer, keyring, stream([cohort(genesis, keyring, start, size) for start in starts]), LARGEST)
+    row |= {"rss_mb": round(memory("VmHWM") / MEGA), "warm_entries": warm["entries"]}
     sealer.chain.store.close()
     return row
+
+
+def cohort(genesis: Genesis, keyring: Keyring, done: int, size: int) -> Iterator[Stage]:
+    """Return the stages of the parcels that come after the first `done`."""
+    if genesis.bench is None:
+        return stages(size, keyring, done)
+    there = genesis.bench.parcels
+    return stages(size, keyring, there + done, [number * STRIDE % there for number in range(done, done + size)])
 
 
 def memory(name: str) -> int:

@@ -106,6 +106,10 @@ class Store(Protocol):
         """Yield keys (without the space's letter) and values of a space from `start` in rising order."""
         ...
 
+    def compact(self) -> None:
+        """Drop from the files what was deleted or replaced."""
+        ...
+
     def commit(self, writes: Mapping[bytes, bytes | None], *, sync: bool = True) -> None:
         """Write and delete (None) all or nothing, synced to disk before it returns.
 
@@ -314,6 +318,16 @@ class RocksStore:
         except Exception as error:  # see __init__
             raise _translated(error, self._path) from error
 
+    def memory(self) -> dict[str, int]:
+        """Return the bytes that RocksDB holds in memory, by what they are for."""
+        names = {
+            "block_cache": "block-cache-usage",
+            "tables": "estimate-table-readers-mem",
+            "buffers": "size-all-mem-tables",
+        }
+        found = {name: self._database.property_int_value(f"rocksdb.{each}") for name, each in names.items()}
+        return {name: size or 0 for name, size in found.items()}
+
     def close(self) -> None:
         """Close it; closing twice does no harm."""
         with contextlib.suppress(Exception):  # what a failed commit left in its buffers cannot be flushed
@@ -362,6 +376,9 @@ class MemoryStore:
                 self._values.pop(key, None)
             else:
                 self._values[key] = value
+
+    def compact(self) -> None:
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""

@@ -90,6 +90,55 @@ def run(
 
 
 @app.command()
+def stats(
+    home: HomeOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Count what a node's store holds, of a running node too: heights, bytes by kind, live nodes, disk an entry."""
+    from rich.table import Table
+
+    from clients.cli.console import say_json
+    from node.home import Home
+    from node.stats import stats_of
+
+    with errors():
+        found = stats_of(Home(home).store)
+    if as_json:
+        say_json(found.as_dict())
+        return
+    table = Table(title=f"{home}: block {found.height}, states from block {found.oldest_state}", title_justify="left")
+    for column in ("what", "keys", "bytes"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for name, held in found.spaces.items():
+        table.add_row(name, f"{held.keys:,}", f"{held.bytes:,}")
+    for name, size in found.memory.items():
+        table.add_row(f"memory of {name}", "", f"{size:,}")
+    table.add_row("files", "", f"{found.files_bytes:,}")
+    out.print(table)
+    share = "no entries" if found.bytes_per_entry is None else f"{found.bytes_per_entry:,} bytes on disk an entry"
+    out.print(f"{found.entries:,} entries in {found.transactions:,} transactions, {share}", highlight=False)
+
+
+@app.command()
+def compact(home: HomeOption) -> None:
+    """Make a stopped node's files small: what was deleted goes at once instead of by and by."""
+    from node.home import Home
+    from node.stats import compact as compacted
+    from node.store import RocksStore
+
+    with errors():
+        folder = Home(home).store
+        before = sum(file.stat().st_size for file in folder.iterdir()) if folder.exists() else 0
+        store = RocksStore(folder, create=False)
+        try:
+            compacted(store)
+        finally:
+            store.close()
+        after = sum(file.stat().st_size for file in folder.iterdir())
+        out.print(f"{folder}: {before:,} bytes before, {after:,} now", highlight=False)
+
+
+@app.command()
 def prefill(
     home: HomeOption,
     parcels: Annotated[int, typer.Option(min=1, help="Parcels to write.")] = 1_000_000,

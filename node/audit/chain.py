@@ -25,6 +25,7 @@ from node.evm.executor import Executor, nodes_of
 from node.genesis import execute_genesis
 from node.remote import RemoteNode
 from node.rules import check_seal, check_stops_first
+from node.stats import oldest_state
 from node.store import Space, Store
 
 MAX_FINDINGS: Final = 100
@@ -178,17 +179,10 @@ def _stored(executed: ExecutedBlock, raw: RawBlock, store: Store | None) -> Iter
             return
 
 
-def _oldest_state(store: Store, head: int) -> int:
-    """Return the height of the oldest state that the store still has whole: older ones were let go (`Retention`)."""
-    for key, _ in store.scan(Space.DEAD, limit=1):
-        return int.from_bytes(key, "big") - 1
-    return head
-
-
 def _check_states(store: Store, nodes: _Nodes, headers: list[Header]) -> Iterator[Found]:
     """Check that the states of the window are there whole."""
     before = EMPTY_ROOT
-    for header in headers[_oldest_state(store, headers[-1].number) :]:
+    for header in headers[oldest_state(store, headers[-1].number) :]:
         for key in sorted(nodes_of(nodes, header.state_root, before)):
             if store.node(key) is None:
                 height = header.number
