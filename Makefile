@@ -7,7 +7,7 @@ ANVIL := tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11 --only-binary :all: pyproject.toml
 
-.PHONY: help setup run test test-fast check bench soak contracts docs lock anvil browser clean
+.PHONY: help setup run test test-fast check bench soak contracts docs images lock anvil browser clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -52,6 +52,9 @@ contracts: setup ## compile the contracts and write their artefact
 
 docs: setup ## write the documents that are made from tables
 	$(BIN)/python -m ledger.chain.protocol
+
+images: setup browser ## pictures of the buyer's pages into docs/images
+	@$(BIN)/python -m tests.e2e.images
 
 lock: ## write requirements/*.txt anew (needs uv)
 	$(LOCK) --output-file requirements/runtime.txt
