@@ -120,6 +120,7 @@ def test_a_denial_stops_the_very_next_carry_in(service: World) -> None:
     digest = service.genesis.domain.answer_digest(keccak(receipt["statement"].encode()), receipt["at"], signed=True)
     assert recover(digest, bytes.fromhex(receipt["signature"][2:])) == KEYRING.signer("identity").address
     journey.settled("IDENTITY_STOPPED")
+    assert wait_until(lambda: buyer.use(journey)["status"] == "stopped", 10)
     journey.carried_in()
     seen = journey.seen_by("courier-1")
     assert seen["clearance"] == "referred"
