@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from node.blocks import EMPTY_ROOT, ExecutedBlock
-from node.evm.executor import came_and_went
+from node.evm.executor import state_change
 from node.store import Space, Store, height_key
 
 STATE_WINDOW: Final = 128
@@ -36,10 +36,11 @@ class Retention:
     def writes(self, executed: ExecutedBlock, parent_root: bytes = EMPTY_ROOT) -> Writes:
         """Return what keeps a block's state and forgets the one that leaves the window."""
         height = executed.block.height
-        again, dead = executed.again, executed.dead
+        nodes, again, dead = executed.writes, executed.again, executed.dead
         if dead is None:
-            again, dead = came_and_went(self._store, executed.writes, parent_root, executed.block.header.state_root)
-        made = self._births(executed.writes, again)
+            change = state_change(self._store, nodes, parent_root, executed.block.header.state_root)
+            nodes, again, dead = change.writes, change.again, change.dead
+        made = self._births(nodes, again)
         if dead:
             made[Space.DEAD + height_key(height)] = b"".join(dead)
         if height > self.window:

@@ -21,8 +21,9 @@ class Changes:
     """Nodes that came and went between two states.
 
     Attributes:
-        born: how many places of the new state have a node that stands there anew, by its hash; code too.
+        born: how many places of the new state have a node that stands there anew, by its hash.
         dead: hashes of nodes that went, one for each place.
+        codes: hashes of code that accounts have anew.
     """
 
     def __init__(self, read: Callable[[bytes], bytes]) -> None:
@@ -30,6 +31,7 @@ class Changes:
         self._read = read
         self.born: Counter[bytes] = Counter()
         self.dead: list[bytes] = []
+        self.codes: set[bytes] = set()
 
     def compare_states(self, old: bytes, new: bytes) -> None:
         """Compare two states by their roots."""
@@ -41,7 +43,7 @@ class Changes:
             new_root, new_code = _storage_and_code(after.get(key))
             self._compare_roots(old_root, new_root, {}, {})
             if new_code not in (old_code, EMPTY_CODE):
-                self.born[new_code] += 1
+                self.codes.add(new_code)
 
     def _compare_roots(self, old: bytes, new: bytes, before: dict[str, bytes], after: dict[str, bytes]) -> None:
         self._compare(EMPTY if old == EMPTY_ROOT else old, EMPTY if new == EMPTY_ROOT else new, "", before, after)

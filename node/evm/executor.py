@@ -20,7 +20,7 @@ from node.evm.genesis import genesis_block, run_constructor, with_storage
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
 from node.evm.slots import Caches
-from node.evm.state import Nodes, Pending, StateMaker, StatePruned, came_and_went, check_kept, nodes_of, open_state
+from node.evm.state import Nodes, Pending, StateMaker, StatePruned, check_kept, nodes_of, open_state, state_change
 from node.evm.transactions import InvalidTransaction, decode
 
 __all__ = [
@@ -31,10 +31,10 @@ __all__ = [
     "Nodes",
     "StatePruned",
     "TransactionResult",
-    "came_and_went",
     "genesis_block",
     "nodes_of",
     "run_constructor",
+    "state_change",
     "with_storage",
 ]
 

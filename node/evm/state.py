@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from eth.db.atomic import AtomicDB
@@ -113,10 +114,23 @@ def keep(state: CancunState) -> bytes:
     return root
 
 
-def came_and_went(
-    nodes: Nodes, writes: dict[bytes, bytes], old_root: bytes, new_root: bytes
-) -> tuple[dict[bytes, int], tuple[bytes, ...]]:
-    """Return what a driver that counts would have: how often nodes came again, and which went.
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """What a block did to the stored state.
+
+    Attributes:
+        writes: nodes and code that came, by hash.
+        again: how often beyond the first time a node came, at several places of the state.
+        dead: hashes of nodes that went, one for each place.
+    """
+
+    writes: dict[bytes, bytes]
+    again: dict[bytes, int]
+    dead: tuple[bytes, ...]
+
+
+def state_change(nodes: Nodes, writes: dict[bytes, bytes], old_root: bytes, new_root: bytes) -> StateChange:
+    """Return what a driver that counts would have told; nodes that no state has are left out.
 
     Args:
         nodes: the store before the block.
@@ -126,12 +140,18 @@ def came_and_went(
     """
     changes = Changes(Pending(nodes, writes).__getitem__)
     changes.compare_states(old_root, new_root)
-    again = {key: number - (key in writes) for key, number in changes.born.items() if number > (key in writes)}
-    return again, tuple(changes.dead)
+    born = changes.born
+    for code in changes.codes & born.keys():  # code whose bytes are a node's must outlive that node
+        born[code] += 1
+    return StateChange(
+        {key: raw for key, raw in writes.items() if key in born or key in changes.codes},
+        {key: number - (key in writes) for key, number in born.items() if number > (key in writes)},
+        tuple(changes.dead),
+    )
 
 
 def nodes_of(nodes: Nodes, root: bytes, since: bytes = EMPTY_ROOT) -> frozenset[bytes]:
     """Return the hashes of the nodes and code of a state that another one does not have in the same place."""
     changes = Changes(Pending(nodes).__getitem__)
     changes.compare_states(since, root)
-    return frozenset(changes.born)
+    return frozenset(changes.born.keys() | changes.codes)
