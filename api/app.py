@@ -23,6 +23,7 @@ from api.middleware import Frame
 from api.pages import routes as pages
 from api.pages.rendering import FOLDER
 from api.routes import batches, buyer, events, parcels, payloads, service, sign_in, webhooks
+from api.screening.screening import Screening
 from api.streams import Streams
 
 DESCRIPTION: Final = """
@@ -32,8 +33,13 @@ be undone) and *visible* (in this API), or refused, or expired.
 """
 
 
-def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None = None) -> FastAPI:
-    """Return the application; `loops` start and stop with it; without a `desk` it serves members only."""
+def create_app(
+    gateway: Gateway, loops: Loops | None = None, desk: Desk | None = None, screening: Screening | None = None
+) -> FastAPI:
+    """Return the application; `loops` start and stop with it; without a `desk` it serves members only.
+
+    With `screening`, which works in this process then, officers are shown its reasons.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -47,6 +53,7 @@ def create_app(gateway: Gateway, loops: Loops | None = None, desk: Desk | None =
         title="Clearance Ledger", version="1", description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.gateway = gateway
+    app.state.screening = screening
     app.state.limits = RateLimits()
     app.state.streams = Streams(everybody=gateway.bounds.streams)
     app.state.waits = Places(gateway.bounds.waits)

@@ -25,7 +25,6 @@ PARTS: Final = {
     "service": "benchmarks.service",
     "latency": "benchmarks.latency",
     "buyers": "benchmarks.buyers",
-    "pushback": "benchmarks.pushback",
 }
 """Modules by the name they are asked for, in the order they run."""
 ON_REQUEST: Final[frozenset[str]] = frozenset()

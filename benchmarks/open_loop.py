@@ -17,7 +17,6 @@ from ledger.domain.limits import TRACE_LANE
 K = KindNumber
 BATCH = 10
 RELEASED_AFTER = 5.0
-SCREENED_AFTER = 3.0
 Said = tuple[float, str, int, Entry]
 """When somebody says something: seconds into the loop, name, lane, entry."""
 
@@ -48,7 +47,7 @@ class Day:
 
     Attributes:
         carried: filed and checked beforehand; carried in, traced and released.
-        filed: ordered beforehand; their payloads are sent and they are filed and screened.
+        filed: ordered beforehand; their payloads are sent and they are filed; the gateway checks and screens them.
         ordered: their orders are recorded.
     """
 
@@ -76,11 +75,7 @@ def shots(day: Day, rate: float, now: int, signer: Signer) -> list[Shot]:
     by_shop = sorted(day.ordered, key=lambda each: each.shop)  # so that batches fill as fast as entries come
     ordered = [(at, each.shop, 1, each.order) for at, each in zip(beat, by_shop, strict=True)]
     filed = [(at, each.courier, 1, each.filed) for at, each in zip(beat, day.filed, strict=True)]
-    screened = [
-        (at + SCREENED_AFTER, "screening", 1, each.entry(K.SCREENED_PASSED, now))
-        for at, each in zip(beat, day.filed, strict=True)
-    ]
-    found = sorted([*carried, *gathered([*traced, *released, *ordered, *filed, *screened])], key=lambda shot: shot.at)
+    found = sorted([*carried, *gathered([*traced, *released, *ordered, *filed])], key=lambda shot: shot.at)
     found = [shot for shot in found if shot.at < len(beat) / rate]
     for shot in found:
         shot.body = body_of(signer.sign(shot.writer, shot.lane, shot.entries))

@@ -1,11 +1,11 @@
-"""Parcels with real payloads of synthetic people, so that the gateway's own identity authority has its work too."""
+"""Parcels with real payloads of synthetic people, so that the gateway's authority and screening have work too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clients.sample.members import COURIERS, HANDLES, MEMBER_SHOPS, OFFICES, Keyring
+from clients.sample.members import COURIERS, HANDLES, OFFICES, Keyring
 from ledger.chain.batch import Entry, detail
 from ledger.commitments import LedgerDomain, filing_digest, order_commitment
 from ledger.domain.facts import Goods, Mode, Transport, country_number
@@ -13,6 +13,7 @@ from ledger.domain.kinds import KindNumber
 from ledger.payloads import Payload, derive
 
 K = KindNumber
+SHOPS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,7 @@ def private_parcels(keyring: Keyring, domain: LedgerDomain, numbers: Sequence[in
     readers = [keyring.opener(name).public_key() for name in ("identity", "screening")]
     made = []
     for number in numbers:
-        shop, courier, office = (
-            f"shop-{number % MEMBER_SHOPS + 1:02}",
-            COURIERS[number % len(COURIERS)],
-            OFFICES[number % 3],
-        )
+        shop, courier, office = f"shop-{number % SHOPS + 1:02}", COURIERS[number % len(COURIERS)], OFFICES[number % 3]
         goods = Goods(1_000 + number % 9_000, 840, 1 + number % 14, 1)
         rest, salt = (derive(secret, f"{number} {what}") for what in ("rest", "salt"))
         commitment = order_commitment(goods.word(), rest, salt)

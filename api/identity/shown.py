@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from api.identity.judgement import CAUSE_TEXTS, Cause
 from ledger.chain.state import Parcel
@@ -19,6 +19,8 @@ from ledger.store.database import Session
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import EntryRow, ParcelRow
 from ledger.store.tables.identity import UseRow
+
+OPEN_STATES: Final = frozenset({"unfiled", "pending", "referred"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _shown(
     waits: bool,
 ) -> ShownUse:  # fmt: skip
     word = Parcel(int.from_bytes(row.word, "big")) if row else Parcel(0)
-    status = "stopped" if word.word & Status.STOP_OPEN and status_of(row) == "pending" else status_of(row)
+    status = status_of(row)
     causes = [Cause(each) for each in said]
     reasons = [FINDING_TEXTS[each] for each in word.findings if each is not Finding.IDENTITY_STOPPED or not causes]
     reasons += [CAUSE_TEXTS[each] for each in dict.fromkeys(causes)]

@@ -111,7 +111,6 @@ TEXTS: Final[dict[str, Sentence]] = {
     ),
     "status.unfiled": Sentence("아직 신고되지 않음", "Not declared yet"),
     "status.pending": Sentence("통관 진행 중", "In progress"),
-    "status.stopped": Sentence("멈춤: 저절로 통관되지 않음", "Stopped: it does not clear by itself"),
     "status.referred": Sentence("세관이 확인하는 중", "Customs is looking into it"),
     "status.cleared": Sentence("통관됨", "Cleared"),
     "status.released": Sentence("통관되어 반출됨", "Cleared and released"),

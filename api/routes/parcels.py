@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.auth import Member, Officer, TheGateway
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
@@ -12,8 +13,11 @@ from api.gateway import Gateway
 from api.problems import not_found
 from api.routes import shown
 from api.routes.fields import Hash
+from api.screening.screening import Screening
+from ledger.domain.roles import Role
 from ledger.store import parcels as rows
 from ledger.store.access import Caller
+from ledger.store.database import Session
 from ledger.store.tables.chain import OrderRow, ParcelRow
 
 router = APIRouter(tags=["parcels"])
@@ -35,22 +39,52 @@ def listed(
 
 @router.get("/v1/customs/parcels", tags=["customs"])
 def at_office(
-    gateway: TheGateway, caller: Officer, response: Response, cursor: Cursor = None, limit: Limit = 20,
-    clearance: Annotated[list[str] | None, Query(max_length=7)] = None,
+    gateway: TheGateway, caller: Officer, request: Request, response: Response, cursor: Cursor = None,
+    limit: Limit = 20, clearance: Annotated[list[str] | None, Query(max_length=7)] = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """List what waits for the officer's office: referred and pending parcels, with findings and absences."""
+    """List what waits for the officer's office: parcels with findings, absences, and why screening referred them."""
     response.headers["Cache-Control"] = PRIVATE
-    return _page(gateway, caller, "customs", sorted(set(clearance or ("referred", "pending"))), cursor, limit)
+    chosen = sorted(set(clearance or ("referred", "pending")))
+    return _page(gateway, caller, "customs", chosen, cursor, limit, request.app.state.screening)
 
 
 def _page(
-    gateway: Gateway, caller: Caller, what: str, clearance: list[str], cursor: str | None, limit: int
-) -> dict[str, Any]:
+    gateway: Gateway, caller: Caller, what: str, clearance: list[str], cursor: str | None, limit: int,
+    screening: Screening | None = None,
+) -> dict[str, Any]:  # fmt: skip
     scope = f"{what} {caller.org} {','.join(clearance)}"
     after = _after(gateway, scope, cursor)
     with gateway.database.read() as session:
         found = rows.parcels(session, caller, clearance=clearance, after=after, limit=limit + 1)
-        return page(found, limit, shown.parcel, lambda row: _cursor(gateway, scope, row))
+        results = _of_own_office(session, screening, caller, found)
+
+        def show(row: ParcelRow) -> dict[str, Any]:
+            return shown.parcel(row) | ({"screening": results[row.id]} if row.id in results else {})
+
+        return page(found, limit, show, lambda row: _cursor(gateway, scope, row))
+
+
+def _of_own_office(
+    session: Session, screening: Screening | None, caller: Caller, found: Sequence[ParcelRow]
+) -> Mapping[bytes, list[dict[str, Any]]]:
+    """Return what screening said of parcels of the officer's own office; his org may read others in other roles."""
+    if screening is None or not caller.roles & Role.CUSTOMS_OFFICER:
+        return {}
+    return screening.results(session, [row.id for row in found if row.office == caller.office])
+
+
+@router.get("/v1/customs/parcels/{number}", tags=["customs"])
+def read_at_office(
+    number: Hash, gateway: TheGateway, caller: Officer, request: Request, response: Response
+) -> dict[str, Any]:
+    """Return a parcel of the officer's office with everything screening said of it, and why."""
+    response.headers["Cache-Control"] = PRIVATE
+    with gateway.database.read() as session:
+        row = rows.parcel(session, caller, number)
+        if row is None or row.office != caller.office:
+            raise not_found()
+        results = _of_own_office(session, request.app.state.screening, caller, [row])
+        return _whole(session, row) | {"screening": results.get(row.id, [])}
 
 
 @router.get("/v1/parcels/{number}")
@@ -61,10 +95,14 @@ def read(number: Hash, gateway: TheGateway, caller: Member, response: Response) 
         row = rows.parcel(session, caller, number)
         if row is None:
             raise not_found()
-        return shown.parcel(row) | {
-            "orders": [shown.order(each) for each in rows.orders_of(session, number)],
-            "entries": [shown.entry(each) for each in rows.time_line(session, number)],
-        }
+        return _whole(session, row)
+
+
+def _whole(session: Session, row: ParcelRow) -> dict[str, Any]:
+    return shown.parcel(row) | {
+        "orders": [shown.order(each) for each in rows.orders_of(session, row.id)],
+        "entries": [shown.entry(each) for each in rows.time_line(session, row.id)],
+    }
 
 
 @router.get("/v1/orders")

@@ -35,6 +35,8 @@ def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[st
             height = cursor_height(session)
             waiting = submissions.waiting(session)
             judging = hasattr(request.app.state, "desk") and uses.anything_to_do(session, gateway.chain_now())
+            screening = request.app.state.screening
+            judging = judging or (screening is not None and screening.is_busy(session))
         lag = int(gateway.node.status()["final"]) - height
     except LedgerError as error:
         response.status_code = 503

@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import random
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from api.gateway import Gateway
+from api.screening import shown
 from api.screening.declared import Filed, FilingReader
 from api.screening.indicators import CONTACT_DAYS
 from api.screening.knowledge import Knowledge, Known
@@ -69,6 +70,10 @@ class Screening:
     def is_busy(self, session: Session) -> bool:
         """Whether there is something to score, to take up or to say."""
         return self._may_score(session) or self._may_take_up(session) or self._may_say(session)
+
+    def results(self, session: Session, parcels: Collection[bytes]) -> Mapping[bytes, list[dict[str, Any]]]:
+        """Return what was said of parcels with its reasons: for officers of their office, for nobody else."""
+        return shown.results(session, self._seals, parcels)
 
     def step(self) -> int:
         """Take up what others ask, score what is new or due, and cut if it is time; return how much was done."""
@@ -174,7 +179,7 @@ class Screening:
         key = self._sampling.picks(session, row)
         if key is not None:
             digest = picked_digest(key, int.from_bytes(row.id, "big"), int.from_bytes(row.filing or b"", "big"))
-            self._say(session, row, K.SCREENED_REFERRED, SAMPLE, noted([SAMPLE]), digest)
+            self._say(session, row, K.SCREENED_REFERRED, SAMPLE, {"reasons": [SAMPLE]}, digest)
         note = noted(score.reasons, score=score.value, scorer=self._scorer.name)
         if score.refers:
             self._say(session, row, K.SCREENED_REFERRED, "score", note)
@@ -202,6 +207,7 @@ class Screening:
                 self._refer(session, other, BILL_TWICE, [BILL_TWICE])
 
     def _refer(self, session: Session, kept: ScreeningRow, cause: str, reasons: Iterable[str]) -> None:
+        screenings.take_back_passed(session, kept.parcel)
         parcel = session.get(ParcelRow, kept.parcel)
         if parcel is not None and parcel.filing is not None:
             self._say(session, parcel, K.SCREENED_REFERRED, cause, noted(list(reasons)))

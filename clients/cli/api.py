@@ -14,6 +14,7 @@ from clients.cli.authority import AuthorityFiles, register
 from clients.cli.authority import desk as real_desk
 from clients.cli.authority import keys as authority_keys
 from clients.cli.console import USAGE, errors, fail, out, progress
+from clients.cli.screening import ScreeningSettings, screening_of
 from clients.cli.verifier import chosen, stand_in
 from ledger.domain.errors import LedgerError
 
@@ -107,8 +108,9 @@ def gateway(
     verifier: Any = None,
     authority: AuthorityFiles | None = None,
     bounds: Any = None,
-) -> Iterator[tuple[Any, Any, Any]]:
-    """Put a gateway together; yield it, its background jobs and the authority's desk.
+    screens: ScreeningSettings | None = None,
+) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Put a gateway together; yield it, its background jobs, the authority's desk and screening.
 
     Args:
         home: folder of its keys and payloads.
@@ -120,6 +122,7 @@ def gateway(
         verifier: register that the identity authority asks, None for its own.
         authority: keys of the identity authority of a real chain, which then works here.
         bounds: beyond which callers are pushed back, None for the usual ones.
+        screens: how it screens; a demo chain's does, at rate zero unless told.
     """
     import datetime as dt
     import time
@@ -163,6 +166,8 @@ def gateway(
     desk = demo_desk(made, home, *demo, verifier=verifier) if demo else None
     if authority:
         desk = real_desk(made, home, authority, verifier)
+    screens = screens or ScreeningSettings(seed=demo[0] if demo else None)
+    screening = screening_of(made, home, screens)
 
     def project() -> int:
         done = projector.step()
@@ -178,8 +183,10 @@ def gateway(
     ]
     if desk:
         jobs.append(Job("identity", desk.authority.step, idle=0.5, bells=(made.bells.projected, made.bells.answered)))
+    if screening:
+        jobs.append(Job("screening", screening.step, idle=0.1, bells=(made.bells.projected,)))
     try:
-        yield made, Loops(jobs), desk
+        yield made, Loops(jobs), desk, screening
     finally:
         node.close()
         own.close()
@@ -223,6 +230,21 @@ def run(
         int | None, typer.Option(min=1, help="Requests in work at once; three quarters of them may be writes.")
     ] = None,
     max_streams: Annotated[int | None, typer.Option(min=1, help="Event streams open at once.")] = None,
+    screening_key: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_SCREENING_KEY", help="Keystore: screen too.")
+    ] = None,
+    screening_open_key: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_SCREENING_OPEN_KEY", help="Its X25519 key, PEM.")
+    ] = None,
+    screening_passphrase_file: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_SCREENING_PASSPHRASE_FILE", help="Passphrase, else asked for.")
+    ] = None,
+    screening_model: Annotated[
+        Path | None, typer.Option(envvar="CLEARANCE_SCREENING_MODEL", help="Trained scorer; else the rules.")
+    ] = None,
+    sample_rate: Annotated[
+        float, typer.Option(min=0, max=100, help="Parcels that the random sample picks, per cent.")
+    ] = 1.0,
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
@@ -236,6 +258,8 @@ def run(
 
     configure()
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    if screening_key and (demo_seed is not None or not screening_open_key):
+        fail(LedgerError("--screening-key needs --screening-open-key, and no --demo-seed.", hint="See --help."), USAGE)
     if identity_key and (demo_seed is not None or not identity_open_key):
         fail(LedgerError("--identity-key needs --identity-open-key, and no --demo-seed.", hint="See --help."), USAGE)
     with errors():
@@ -244,6 +268,9 @@ def run(
             authority = AuthorityFiles(
                 identity_key, identity_open_key, identity_master, identity_passphrase_file, code_command
             )
+        screens = ScreeningSettings(
+            sample_rate, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model
+        )
         listener = bind(host, port)
         opened = open_database(home, database)
         migrate(opened)
@@ -252,10 +279,15 @@ def run(
         bounds = Bounds.of(max_batches, max_requests, max_streams)
         with (
             chosen(verifier, home) as register,
-            gateway(home, node, token, opened, demo, allowed, register, authority, bounds) as (made, loops, desk),
+            gateway(home, node, token, opened, demo, allowed, register, authority, bounds, screens) as (
+                made,
+                loops,
+                desk,
+                screening,
+            ),
         ):
             out.print(f"gateway at http://{host}:{listener.getsockname()[1]}", highlight=False)
-            app = create_app(made, loops, desk)
+            app = create_app(made, loops, desk, screening)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP_ALIVE
             )

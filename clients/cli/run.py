@@ -24,6 +24,10 @@ DEMO_PEOPLE = tuple(
 """Made-up holders of numbers, as the sample day's register has them."""
 
 
+RESULT, TRUTH = "result.json", "truth.json"
+"""What the run came to and what was planted in it, for `clearance score`; nothing else reads the truth."""
+
+
 def lay_out(home: Path, seed: int, begins: int | None = None) -> tuple[Any, Any]:
     """Make the folders of a demo sealer and follower; return keyring and genesis.
 
@@ -48,6 +52,9 @@ def run(
     parcels: Annotated[int, typer.Option(min=1, max=10_000, help="Parcels of the sample day.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample day.")] = 1,
     once: Annotated[bool, typer.Option(help="Stop after the audit instead of serving.")] = False,
+    sample_rate: Annotated[
+        float, typer.Option(min=0, max=100, help="Parcels that screening's random sample picks, per cent.")
+    ] = 1.0,
 ) -> None:
     """Start sealer, follower and gateway on free ports, send a sample day through, audit it, serve until Ctrl-C."""
     from clients.cli.processes import free_port, start, start_gateway, wait_gateway, wait_ready
@@ -71,10 +78,11 @@ def run(
             nodes["follower"] = RemoteNode(f"http://127.0.0.1:{ports[1]}", Home(home / "follower").token())
             wait_ready(nodes["follower"], processes[1], home / "follower")
             gateway = f"http://127.0.0.1:{ports[2]}"
-            demo = "--demo-seed", str(seed), "--demo-parcels", str(parcels)
+            demo = "--demo-seed", str(seed), "--demo-parcels", str(parcels), "--sample-rate", str(sample_rate)
             processes.append(start_gateway(home / "gateway", ports[2], url, token, *demo))
             wait_gateway(gateway, processes[2], home / "gateway")
             summary = replay(home, keyring, genesis, nodes, gateway, parcels, seed)
+            (home / RESULT).write_text(json.dumps(summary) + "\n")
             show(summary)
             tell(home, nodes, gateway)
             if summary["audit"] != "ok":
@@ -100,10 +108,14 @@ def replay(
     from clients.sample.result import outcomes
     from ledger.chain.receipts import ReceiptFolder
     from node.audit.chain import audit_chain, blocks_of_node
+    from node.audit.members import MemberHistory
+    from node.audit.report import Report
+    from node.audit.samples import SampleHistory
     from node.service import wait_until
 
     sealer, follower = nodes["sealer"], nodes["follower"]
     plan = Dealer(parcels, seed).deal()
+    (home / TRUTH).write_text(json.dumps(plan.truth, indent=1, sort_keys=True) + "\n")
     through = GatewayReplay(gateway, sealer, keyring, genesis.domain, ReceiptFolder(home / "receipts"))
     day = Day(plan, keyring, genesis, through, through.payloads, with_authority=False)
     began = time.perf_counter()
@@ -116,11 +128,19 @@ def replay(
     head = sealer.status()
     if not wait_until(lambda: follower.status()["height"] >= head["height"], 60):
         raise LedgerError("The follower does not keep up.", hint=f"See {home / 'follower' / 'log'}.")
+    members = MemberHistory(genesis)
+    sample = SampleHistory(members)
+
+    def seen(executed: Any) -> None:
+        members.add(executed)
+        sample.add(executed)
+
     with progress("audit") as bar:
-        report = audit_chain(genesis, blocks_of_node(follower), progress=bar)
+        found_in_chain = audit_chain(genesis, blocks_of_node(follower), progress=bar, seen=seen)
+    report = Report("chain", found_in_chain.subject, (*found_in_chain.findings, *sample.check()))
     heads = [json.dumps(signed.as_dict()) for height in range(1, head["height"] + 1) for signed in sealer.heads(height)]
     (home / "heads.jsonl").write_text("\n".join(heads) + "\n")
-    found, counts = outcomes(day.house_parcels, follower.included(1), follower.state())
+    found, counts = outcomes(day.house_parcels, follower.included(1), follower.state(), sample.only_picked())
     tally = Counter(each["status"] for each in found.values())
     return {
         "parcels": parcels,
@@ -128,6 +148,7 @@ def replay(
         **counts,
         "auto_cleared": sum(each["by_rule"] for each in found.values()),
         "referred": sum(each["referred"] for each in found.values()),
+        "picked_by_sample": sum(each["picked_by_sample"] for each in found.values()),
         "pending": tally["pending"],
         "blocks": head["height"],
         "entries_per_second": round(counts["entries"] / seconds, 1),
@@ -150,6 +171,7 @@ def tell(home: Path, nodes: dict[str, Any], gateway: str) -> None:
         status = node.status()
         out.print(f"{name:9} {node.url}  height {status['height']}, final {status['final']}", highlight=False)
     token = home / "sealer" / "token"
+    out.print(f"score it: clearance score {home / RESULT} {home / TRUTH}", highlight=False, soft_wrap=True)
     out.print(f"access token in {token}; logs and stores under {home}", highlight=False, soft_wrap=True)
     out.print(
         f"try: clearance audit chain --rpc {nodes['sealer'].url} --token $(cat {token})"

@@ -78,7 +78,7 @@ class Day:
             node: what carries their batches and moves the clock.
             payloads: where each party keeps and finds payloads.
             receipts: folder for the sealer's receipts.
-            with_authority: whether the day brings its own identity check; a gateway brings the real one.
+            with_authority: whether the day brings its own identity check and screening; a gateway brings the real ones.
         """
         self.plan = plan
         self._keys = keyring
@@ -114,7 +114,7 @@ class Day:
         self.house_parcels: dict[str, int] = {}
         self._watchers: list[Courier | Yard | Officer | IdentityCheck | Screening] = [
             *self.couriers.values(), *self.yards.values(), *self.officers.values(),
-            *([self.identity] if with_authority else []), self.screening,
+            *((self.identity, self.screening) if with_authority else ()),
         ]  # fmt: skip
         self._writers = [
             *(seller.writer for seller in self.sellers.values()),
@@ -158,7 +158,7 @@ class Day:
                     party.watch(batch)
             if self._with_authority:
                 self.identity.judge(now)
-            self.screening.judge(now)
+                self.screening.judge(now)
         raise RuntimeError(f"the parties did not come to rest within {MAX_TURNS} turns")
 
     def _let_yards_and_broker(self, now: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ledger.chain.included import IncludedBatch
@@ -11,9 +11,15 @@ from ledger.domain.kinds import Status
 
 
 def outcomes(
-    house_parcels: Mapping[str, int], batches: Iterable[IncludedBatch], state: LedgerState
+    house_parcels: Mapping[str, int],
+    batches: Iterable[IncludedBatch],
+    state: LedgerState,
+    picked: Collection[int] = frozenset(),
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
-    """Return what each house bill came to, and counts of entries."""
+    """Return what each house bill came to, and counts of entries.
+
+    `picked` are the parcels that were referred by the random sample alone, as the audit found from revealed keys.
+    """
     rejections: dict[int, list[str]] = {}
     counts = {"entries": 0, "traces": 0, "rejected_entries": 0, "batches": 0}
     for batch in batches:
@@ -35,5 +41,6 @@ def outcomes(
             "findings": [finding.name for finding in parcel.findings],
             "absent": [status.name for status in parcel.absences],
             "rejections": sorted(set(rejections.get(number, []))),
+            "picked_by_sample": number in picked,
         }
     return found, counts

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.sample.cases import EXPECTED, PLANTED, Case
+from ledger.domain.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Score:
 
     @property
     def ok(self) -> bool:
-        """Whether every kind was planted and caught whole, and no clean parcel was referred."""
+        """Whether every kind was planted and caught whole, and no clean parcel was referred but at random."""
         return self.clean_referred == 0 and all(kind.planted and kind.caught == kind.planted for kind in self.kinds)
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,6 +59,11 @@ def is_caught(case: Case, outcome: Mapping[str, Any]) -> bool:
     return expected.finding is not None and expected.finding.name in outcome["findings"] and outcome["referred"]
 
 
+def is_random(outcome: Mapping[str, Any]) -> bool:
+    """Whether a parcel was referred by the random sample alone."""
+    return bool(outcome.get("picked_by_sample")) and outcome["findings"] == [Finding.SCREENING_REFERRED.name]
+
+
 def score(outcomes: Mapping[str, Mapping[str, Any]], truth: Mapping[str, str], permute: int | None = None) -> Score:
     """Compare; with `permute` the labels are dealt anew among the parcels, and the score must fall to chance.
 
@@ -74,7 +80,7 @@ def score(outcomes: Mapping[str, Mapping[str, Any]], truth: Mapping[str, str], p
     for house, label in zip(houses, labels, strict=True):
         planted[label] += 1
         if label == Case.CLEAN:
-            referred += outcomes[house]["referred"]
+            referred += outcomes[house]["referred"] and not is_random(outcomes[house])
         elif is_caught(Case(label), outcomes[house]):
             caught[label] += 1
     kinds = tuple(KindScore(case.value, planted[case], caught[case]) for case in PLANTED)

@@ -1,7 +1,8 @@
 """Six test parcels for a courier's programs, each walking one fixed path, on a demo chain and through the API.
 
 The courier acts by its own key; shop, identity authority, screening and officer act by theirs, which on a demo chain
-come from its seed. Where the gateway runs an authority of its own, that one is waited for.
+come from its seed. Where the gateway runs an authority
+and screening of its own, those are waited for.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ K = KindNumber
 CUSTOMS: Final = (HANDLES["identity"], HANDLES["screening"])
 OFFICE: Final = OFFICES[0]
 PATIENCE: Final = 3.0
-"""Seconds that an authority of the gateway's own is waited for before the demo's key acts."""
+"""Seconds that authority and screening of the gateway's own are waited for before the demo's keys act."""
 HOUR: Final = 3_600
 MODEST, DEAR = 3_000, 5_000_00
 """Prices in US cents: below and over the limit of the list."""
@@ -219,7 +220,7 @@ class Stage:
         kind = K.IDENTITY_STOPPED if path.stranger else K.IDENTITY_CHECKED
         if not self._stands(parcel, result, PATIENCE):
             self._say("identity", parcel, kind)
-        if not self._stands(parcel, "SCREENED", 0.2):
+        if not self._stands(parcel, "SCREENED", PATIENCE):
             self._say("screening", parcel, K.SCREENED_PASSED)
 
     def _say(self, name: str, parcel: int, kind: KindNumber) -> None:

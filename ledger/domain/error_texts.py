@@ -102,6 +102,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "rpc.reverted": Sentence("계약이 호출을 되돌렸습니다.", "The contract reverted the call."),
     "scan.too-large": Sentence("스캔 파일이 너무 큽니다.", "The file of scans is too large."),
     "scan.unreadable": Sentence("스캔 파일을 읽을 수 없습니다.", "The file cannot be read as scans."),
+    "screening.key": Sentence("위험 심사의 열쇠를 쓸 수 없습니다.", "A key of screening cannot be used."),
     "screening.model": Sentence("심사 모형 파일을 쓸 수 없습니다.", "The model of the scorer cannot be used."),
     "sealer.wrong-key": Sentence("봉인자의 열쇠가 아닙니다.", "The key is not the sealer's."),
     "spool.blocked": Sentence("보낼 기록이 아직 남아 있습니다.", "Entries still wait in the spool."),

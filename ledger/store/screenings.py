@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import exists, func, or_, tuple_, update
+from sqlalchemy import delete, exists, func, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from ledger.domain.kinds import KindNumber
@@ -149,6 +149,15 @@ def to_say(session: Session, limit: int) -> list[ResultRow]:
     return list(session.exec(chosen.order_by(col(ResultRow.number)).limit(limit)))
 
 
+def take_back_passed(session: Session, parcel: bytes) -> None:
+    """Forget that a parcel was to be passed, where nothing of that was signed yet."""
+    statement = delete(ResultRow).where(
+        col(ResultRow.subject) == parcel, col(ResultRow.kind) == KindNumber.SCREENED_PASSED,
+        col(ResultRow.batch).is_(None),
+    )  # fmt: skip
+    session.connection().execute(statement)
+
+
 def said_in_vain(session: Session, limit: int) -> list[ResultRow]:
     """Return entries whose batch was refused or expired."""
     dead = select(SubmissionRow.hash).where(col(SubmissionRow.state).in_(submissions.DEAD))
@@ -163,9 +172,9 @@ def unsaid(session: Session, limit: int) -> None:
     session.flush()
 
 
-def results_of(session: Session, parcel: bytes) -> list[ResultRow]:
-    """Return what screening said of a parcel, oldest first: for officers of its office."""
-    chosen = select(ResultRow).where(ResultRow.subject == parcel, col(ResultRow.trace).is_(False))
+def results_of(session: Session, parcels: Collection[bytes]) -> list[ResultRow]:
+    """Return what screening said of parcels, oldest first: for officers of their office."""
+    chosen = select(ResultRow).where(col(ResultRow.subject).in_(parcels), col(ResultRow.trace).is_(False))
     return list(session.exec(chosen.order_by(col(ResultRow.number))))
 
 

@@ -155,6 +155,17 @@ class SampleHistory:
         """Return every parcel that a revealed key picks."""
         return frozenset(parcel for days in self.days().values() for day in days for parcel in day.picked)
 
+    def only_picked(self) -> frozenset[int]:
+        """Return the parcels that the sample picks and that were referred as picked, for no other reason."""
+        found: set[int] = set()
+        for org, days in self.days().items():
+            for day in (each for each in days if each.reveals):
+                for parcel in day.picked:
+                    referrals = [each for each in self.results.get(org, {}).get(parcel, []) if each.referred]
+                    if referrals and all(_says_picked(each, day.reveals[0].digest, parcel) for each in referrals):
+                        found.add(parcel)
+        return frozenset(found)
+
     def check(self) -> Iterator[Found]:
         """Yield what is not as it must be."""
         for org, days in self.days().items():

@@ -69,10 +69,11 @@ class Journey:
         return self.world.sealer.filing(self.parcel)
 
     def checked(self) -> Journey:
-        """Wait for the gateway's identity authority, and pass the parcel as screening."""
+        """Wait for the gateway's identity authority and screening; pass the parcel by hand where nobody screens."""
         self.settled("IDENTITY_CHECKED")
-        self.result("screening", K.SCREENED_PASSED)
-        return self
+        if self.world.screening is None:
+            self.result("screening", K.SCREENED_PASSED)
+        return self.settled("SCREENED_PASSED")
 
     def settled(self, kind: str) -> Journey:
         """Wait until an entry of a kind stands on the parcel."""

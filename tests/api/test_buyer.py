@@ -84,7 +84,7 @@ def filed(service: World, reference: str, number: int, **changes: str) -> Journe
 
 
 def screened(journey: Journey) -> None:
-    journey.result("screening", K.SCREENED_PASSED)
+    journey.settled("SCREENED_PASSED")
 
 
 def test_the_register_is_asked_and_the_parcel_clears(service: World) -> None:
@@ -98,9 +98,9 @@ def test_the_register_is_asked_and_the_parcel_clears(service: World) -> None:
     assert use["goods"] == "a made-up thing"
     assert use["reasons"] == []
     whole = buyer.http.get(f"/v1/buyer/uses/{use['id']}").json()
-    assert [each["kind"] for each in whole["timeline"]] == [
-        "FILED", "IDENTITY_CHECKED", "SCREENED_PASSED", "CARRIED_IN", "CLEARED",
-    ]  # fmt: skip
+    kinds = [each["kind"] for each in whole["timeline"]]
+    assert {*kinds[1:3]} == {"IDENTITY_CHECKED", "SCREENED_PASSED"}, "in whatever order they came to be"
+    assert [kinds[0], *kinds[3:]] == ["FILED", "CARRIED_IN", "CLEARED"]
     link = whole["link"].removeprefix("/p/")
     assert buyer.http.get(f"/v1/parcel-links/{link}", headers={"Authorization": ""}).json() == {
         "object": "parcel_status", "status": "cleared"
@@ -120,7 +120,6 @@ def test_a_denial_stops_the_very_next_carry_in(service: World) -> None:
     digest = service.genesis.domain.answer_digest(keccak(receipt["statement"].encode()), receipt["at"], signed=True)
     assert recover(digest, bytes.fromhex(receipt["signature"][2:])) == KEYRING.signer("identity").address
     journey.settled("IDENTITY_STOPPED")
-    assert wait_until(lambda: buyer.use(journey)["status"] == "stopped", 10)
     journey.carried_in()
     seen = journey.seen_by("courier-1")
     assert seen["clearance"] == "referred"

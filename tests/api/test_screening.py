@@ -38,7 +38,7 @@ def reasons(desk: Desk, parcel: int) -> list[list[str]]:
     """Return the sealed reasons of each result, opened as an officer would see them."""
     subject = parcel.to_bytes(32, "big")
     with desk.gateway.database.read() as session:
-        rows = screenings.results_of(session, subject)
+        rows = screenings.results_of(session, [subject])
         return [desk.seals.open(row.sealed or b"", subject)["reasons"] for row in rows]
 
 
@@ -244,7 +244,7 @@ def test_the_chain_holds_a_commitment_to_the_reasons_and_not_the_reasons(desk: D
     desk.run()
     subject = parcel.to_bytes(32, "big")
     with desk.gateway.database.read() as session:
-        (row,) = screenings.results_of(session, subject)
+        (row,) = screenings.results_of(session, [subject])
     note = desk.seals.open(row.sealed or b"", subject)
     (entry,) = desk.entries(parcel)
     assert entry.entry.digest == committed(note)

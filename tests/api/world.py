@@ -52,6 +52,7 @@ class World:
     home: Path
     desk: Any
     app: Any = None
+    screening: Any = None
     parties: dict[str, Party] = field(default_factory=dict)
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -176,12 +177,12 @@ def world(home: Path, verifier: Verifier | None = None, files: AuthorityFiles | 
         database = open_database(home, "")
         stack.callback(database.close)
         migrate(database)
-        made, loops, desk = stack.enter_context(
+        made, loops, desk, screening = stack.enter_context(
             gateway(home, first.url, TOKEN, database, None if files else (SEED, 60), verifier=verifier, authority=files)
         )
-        app = create_app(made, loops, desk)
+        app = create_app(made, loops, desk, screening)
         url = stack.enter_context(served_app(app))
-        service = World(url, genesis, first, second, clock, made, home, desk, app)
+        service = World(url, genesis, first, second, clock, made, home, desk, app, screening)
         stack.callback(service.close)
         yield service
 
