@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from api import problems
 from api.auth import PUBLIC
 from api.bounds import WRITERS, Places
+from api.documented.document import describe
 from api.gateway import Gateway
 from api.identity.desk import Desk
 from api.limits import RateLimits
@@ -76,4 +77,6 @@ def create_app(
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     app.add_middleware(Frame, bounds=gateway.bounds)
+    describe(app)
+    app.add_middleware(Frame)
     return app

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from api.auth import PUBLIC, TheGateway
+from api.documented.shapes import CODES
 from api.problems import STATUS, not_found
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
@@ -70,14 +71,13 @@ def chain(gateway: TheGateway) -> dict[str, Any]:
 @router.get("/errors", openapi_extra=PUBLIC)
 def errors() -> dict[str, Any]:
     """List every stable code."""
-    codes = [*ERROR_TEXTS, *(text.slug for text in REJECTION_TEXTS.values())]
-    return {"object": "list", "data": [explained(code) for code in sorted(codes)], "has_more": False}
+    return {"object": "list", "data": [explained(code) for code in CODES], "has_more": False}
 
 
 @router.get("/errors/{code}", openapi_extra=PUBLIC)
 def error(code: str) -> dict[str, Any]:
     """Explain a code: the page that `type` of a problem names."""
-    if code not in ERROR_TEXTS and code not in {text.slug for text in REJECTION_TEXTS.values()}:
+    if code not in CODES:
         raise not_found()
     return explained(code)
 
