@@ -76,7 +76,6 @@ def create_app(
     def metrics() -> Response:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_middleware(Frame, bounds=gateway.bounds)
     describe(app)
-    app.add_middleware(Frame)
+    app.add_middleware(Frame, bounds=gateway.bounds)
     return app
