@@ -23,6 +23,7 @@ PARTS: Final = {
     "prefilled": "benchmarks.prefilled",
     "databases": "benchmarks.databases",
     "service": "benchmarks.service",
+    "hashchain-api": "benchmarks.hashchain_api",
     "latency": "benchmarks.latency",
     "buyers": "benchmarks.buyers",
 }

@@ -37,7 +37,7 @@ class HashChain:
 
     def __init__(self, connection: Any, domain: LedgerDomain) -> None:
         """Take a fresh database's connection (DB-API) and make the tables."""
-        self._connection = connection
+        self.connection = connection
         self._domain = domain
         self._seqs: dict[tuple[bytes, int], int] = {}
         self._number, self._head = 0, bytes(32)
@@ -74,11 +74,11 @@ class HashChain:
                 key,
             )
             rows.append(row)
-        cursor = self._connection.cursor()
+        cursor = self.connection.cursor()
         cursor.executemany(f"INSERT INTO entries VALUES ({','.join([self._mark] * 9)})", rows)
         sent = (key, str(batch.lane), batch.seq, self._number, batch.signature)
         cursor.execute(f"INSERT INTO batches VALUES ({','.join([self._mark] * 5)})", sent)
-        self._connection.commit()
+        self.connection.commit()
         self._seqs[key, batch.lane] = batch.seq + 1
         return self._number
 
