@@ -21,6 +21,7 @@ from benchmarks.machine import machine, microseconds_an_opcode
 PARTS: Final = {
     "embedded": "benchmarks.embedded",
     "prefilled": "benchmarks.prefilled",
+    "baselines": "benchmarks.baselines",
     "databases": "benchmarks.databases",
     "service": "benchmarks.service",
     "hashchain-api": "benchmarks.hashchain_api",

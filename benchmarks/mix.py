@@ -38,7 +38,13 @@ class Stage:
     entries: dict[str, list[Entry]]
 
 
-def stages(parcels: int, keyring: Keyring, start: int = 0, there: Sequence[int] | None = None) -> Iterator[Stage]:
+def stages(
+    parcels: int,
+    keyring: Keyring,
+    start: int = 0,
+    there: Sequence[int] | None = None,
+    domain: LedgerDomain | None = None,
+) -> Iterator[Stage]:
     """Yield the stages of so many parcels, spread over the writers.
 
     Args:
@@ -46,8 +52,9 @@ def stages(parcels: int, keyring: Keyring, start: int = 0, there: Sequence[int] 
         keyring: keys of the sample members.
         start: number of the first that is opened and filed.
         there: numbers of parcels, as many, that are filed already: what comes after filing is said about them instead.
+        domain: chain and contract, the sample's unless told.
     """
-    made = BenchParcels(keyring, sample_genesis(keyring, START, 1).domain)
+    made = BenchParcels(keyring, domain or sample_genesis(keyring, START, 1).domain)
     numbers = range(start, start + parcels)
     orders: dict[str, list[Entry]] = {}
     filings: dict[str, list[Entry]] = {}
@@ -72,9 +79,9 @@ def stages(parcels: int, keyring: Keyring, start: int = 0, there: Sequence[int] 
     yield Stage("trace", TRACE_LANE, traces)
 
 
-def one_by_one(parcels: int, keyring: Keyring) -> Iterator[list[Stage]]:
+def one_by_one(parcels: int, keyring: Keyring, domain: LedgerDomain | None = None) -> Iterator[list[Stage]]:
     """Yield rounds of one stage each, all parcels at once: shows what each kind costs."""
-    return ([stage] for stage in stages(parcels, keyring))
+    return ([stage] for stage in stages(parcels, keyring, domain=domain))
 
 
 def stream(cohorts: Sequence[Iterable[Stage]]) -> Iterator[list[Stage]]:

@@ -75,7 +75,7 @@ def stats_of(path: Path) -> Stats:
     try:
         spaces = {name: _held(store, space) for space, name in SPACES.items()}
         height = height_of(store)
-        transactions, entries = _carried(store, height)
+        transactions, entries = carried(store, height)
         oldest, memory = oldest_state(store, height), store.memory()
     finally:
         store.close()
@@ -104,7 +104,7 @@ def _held(store: Store, space: bytes) -> Held:
     return Held(keys, size)
 
 
-def _carried(store: Store, head: int) -> tuple[int, int]:
+def carried(store: Store, head: int) -> tuple[int, int]:
     """Return how many transactions and entries stand in the blocks."""
     transactions = entries = 0
     for height in range(1, head + 1):
