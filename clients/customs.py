@@ -1,11 +1,11 @@
-"""Programs of customs: identity check, screening, and the officers of one office.
+"""Programs of customs in a replay: screening, and the officers of one office.
 
 Each learns of filings from included blocks, opens payloads with its own key, and reads only what such a party could.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -22,36 +22,27 @@ from ledger.domain.words import PARCEL
 from ledger.payloads import PayloadStore
 
 
-class IdentityCheck(FilingWatcher):
-    """Checks name, phone and identity number together against the register (개인통관고유부호 검증)."""
-
-    def __init__(
-        self, writer: Writer, spool: PayloadStore, key: X25519PrivateKey, register: Mapping[str, Mapping[str, str]]
-    ) -> None:
-        """Take the register: name and phone by number."""
-        super().__init__(writer, spool, key)
-        self._register = register
-
-    def decide(self, filing: SeenFiling, content: dict[str, Any], now: int) -> None:
-        """Sign the check, or stop the use of the number."""
-        consignee = content["consignee"]
-        known = self._register.get(consignee.get("pccc", ""))
-        if known and all(consignee.get(name) == known[name] for name in ("name", "phone")):
-            self.result(KindNumber.IDENTITY_CHECKED, filing, now)
-        else:
-            self.writer.stop(Entry(filing.parcel, KindNumber.IDENTITY_STOPPED, now))
-
-
 class Screening(FilingWatcher):
-    """Screens filings: one without order from a member shop, or a house bill under a second parcel id, is referred."""
+    """Screens filings: one without order from a member shop, or a house bill under a second parcel id, is referred.
+
+    What only who knows the person can find, the identity authority leaves to be taken up here.
+    """
 
     def __init__(
-        self, writer: Writer, spool: PayloadStore, key: X25519PrivateKey, member_shops: frozenset[str]
-    ) -> None:
-        """Take the names of shops that are members."""
+        self, writer: Writer, spool: PayloadStore, key: X25519PrivateKey, member_shops: frozenset[str],
+        found: Callable[[], Iterable[tuple[int, int]]] = tuple,
+    ) -> None:  # fmt: skip
+        """Take the names of shops that are members, and what tells of new referrals: parcel and filing of each."""
         super().__init__(writer, spool, key)
         self._member_shops = member_shops
         self._house_bills: dict[str, int] = {}
+        self._found = found
+
+    def judge(self, now: int) -> None:
+        """Judge what is new, then refer what the identity authority found."""
+        super().judge(now)
+        for parcel, filing in self._found():
+            self.writer.write(Entry(parcel, KindNumber.SCREENED_REFERRED, now, names=filing))
 
     def decide(self, filing: SeenFiling, content: dict[str, Any], now: int) -> None:
         """Sign passed or referred."""

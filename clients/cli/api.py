@@ -75,9 +75,9 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int, verifier: Any = No
     from api.identity.authority import IdentityAuthority
     from api.identity.desk import Desk
     from api.identity.sign_in import LogSender, SignIn
+    from clients.cli.demo_register import fill
     from clients.sample.members import HANDLES, Keyring
     from clients.sample.plan import Dealer
-    from ledger.store import people
     from ledger.store.sealing import Seals
 
     keyring = Keyring(seed)
@@ -86,9 +86,7 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int, verifier: Any = No
     if not made.genesis.demo or signer.hex_address not in known:
         raise LedgerError("This is no demo chain of that seed.", hint="Give the seed the chain was made from.")
     seals = Seals(master_key(home, "identity.key"))
-    with made.database.write() as session:
-        for number, told in Dealer(parcels, seed).deal().register.items():
-            people.register(session, seals, number, told["name"], told["phone"])
+    fill(made.database, seals, Dealer(parcels, seed).deal().holders)
     authority = IdentityAuthority(
         made, seals, signer, HANDLES["identity"], keyring.opener("identity"), verifier=verifier,
         dice=random.Random(seed), pause=dt.timedelta(milliseconds=20),

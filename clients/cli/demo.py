@@ -22,12 +22,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 def run_day(home: Path, parcels: int, seed: int, *, quiet: bool) -> tuple[Any, Any, dict[str, Any]]:
     """Replay a sample day on an embedded sealer in a folder; return plan, sealer and summary."""
+    from clients.cli.demo_authority import DemoAuthority
     from clients.cli.embedded import EmbeddedNode
     from clients.sample.day import Day
     from clients.sample.members import Keyring, sample_genesis
     from clients.sample.plan import DAYS, START, Dealer
     from clients.sample.result import outcomes
-    from ledger.payloads import Spool
+    from ledger.chain.writer import Writer
+    from ledger.payloads import PayloadStore, Spool
     from node.chain import Chain
     from node.clock import LogicalClock
     from node.sealer import Sealer, SealerKeys
@@ -42,7 +44,11 @@ def run_day(home: Path, parcels: int, seed: int, *, quiet: bool) -> tuple[Any, A
     sealer = Sealer(chain, keys, clock)
     node = EmbeddedNode(sealer, clock)
     spool = Spool(home / "spool")
-    day = Day(plan, keyring, genesis, node, lambda _: spool)
+
+    def authority(writer: Writer, payloads: PayloadStore) -> DemoAuthority:
+        return DemoAuthority(writer, payloads, keyring.opener("identity"), plan.holders, chain.state)
+
+    day = Day(plan, keyring, genesis, node, lambda _: spool, authority=authority)
     began = time.perf_counter()
     with progress("sample day", quiet=quiet) as bar:
         day.replay(bar)

@@ -102,6 +102,7 @@ def replay(
     home: Path, keyring: Any, genesis: Any, nodes: dict[str, Any], gateway: str, parcels: int, seed: int
 ) -> dict[str, Any]:
     """Send a sample day through the gateway, wait for the follower, audit over its RPC; return the summary."""
+    from clients.sample.buyers import GatewayBuyers
     from clients.sample.day import Day
     from clients.sample.gateway import GatewayReplay
     from clients.sample.plan import Dealer
@@ -117,7 +118,8 @@ def replay(
     plan = Dealer(parcels, seed).deal()
     (home / TRUTH).write_text(json.dumps(plan.truth, indent=1, sort_keys=True) + "\n")
     through = GatewayReplay(gateway, sealer, keyring, genesis.domain, ReceiptFolder(home / "receipts"))
-    day = Day(plan, keyring, genesis, through, through.payloads, with_authority=False)
+    buyers = GatewayBuyers(gateway, home / "gateway" / "log")
+    day = Day(plan, keyring, genesis, through, through.payloads, buyers=buyers)
     began = time.perf_counter()
     try:
         with progress("sample day") as bar:

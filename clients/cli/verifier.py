@@ -62,6 +62,7 @@ def stand_in(
     """Stand in for UNI-PASS API028 on this machine, for demos: the register of the sample day's made-up people."""
     import secrets
 
+    from clients.sample.people import register_of
     from clients.sample.plan import Dealer
     from clients.sample.register_server import StandIn
 
@@ -73,7 +74,7 @@ def stand_in(
             key = secrets.token_hex(16)
             with os.fdopen(os.open(home / KEY_FILE, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
                 file.write(key + "\n")
-        server = StandIn(port, Dealer(demo_parcels, demo_seed).deal().register, key)
+        server = StandIn(port, register_of(Dealer(demo_parcels, demo_seed).deal().holders), key)
         out.print(f"register at {server.url}", highlight=False)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()

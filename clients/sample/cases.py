@@ -30,6 +30,13 @@ class Case(StrEnum):
     ORDER_WITHHELD = "order_withheld"
     IDENTITY_MISMATCH = "identity_mismatch"
     PAYLOAD_MISSING = "payload_missing"
+    STOLEN_NUMBER = "stolen_number"
+    FROZEN_NUMBER = "frozen_number"
+    REISSUED_NUMBER = "reissued_number"
+    DENIED_USE = "denied_use"
+    CONSENT_WITHHELD = "consent_withheld"
+    SPLIT_ORDERS = "split_orders"
+    AGENT_REUSE = "agent_reuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +64,21 @@ EXPECTED: Final[dict[Case, Expected]] = {
     Case.ORDER_WITHHELD: Expected(Finding.SCREENING_REFERRED),
     Case.IDENTITY_MISMATCH: Expected(Finding.IDENTITY_STOPPED),
     Case.PAYLOAD_MISSING: Expected(Finding.NOT_CHECKED_IN_TIME),
+    Case.STOLEN_NUMBER: Expected(Finding.IDENTITY_STOPPED),
+    Case.FROZEN_NUMBER: Expected(Finding.IDENTITY_STOPPED),
+    Case.REISSUED_NUMBER: Expected(Finding.IDENTITY_STOPPED),
+    Case.DENIED_USE: Expected(Finding.IDENTITY_STOPPED),
+    Case.CONSENT_WITHHELD: Expected(Finding.NOT_CHECKED_IN_TIME),
+    Case.SPLIT_ORDERS: Expected(Finding.SCREENING_REFERRED),
+    Case.AGENT_REUSE: Expected(Finding.SCREENING_REFERRED),
 }
 PLANTED: Final = tuple(EXPECTED)
 SHARE: Final = 80
-"""One parcel in so many is planted with each kind (at least two)."""
+"""One parcel in so many is planted with each kind, at least what makes one case of it."""
+TOGETHER: Final = {Case.SPLIT_ORDERS: 2, Case.AGENT_REUSE: 4}
+"""Kinds that are only seen in several parcels together, and in how many."""
 
 
-def planted_each(parcels: int) -> int:
-    """Return how many cases of each kind a day of so many parcels has."""
-    return max(2, parcels // SHARE)
+def planted(case: Case, parcels: int) -> int:
+    """Return how many cases of a kind a day of so many parcels has."""
+    return max(TOGETHER.get(case, 2), parcels // SHARE)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from clients.courier import Courier, Shipment, Yard
-from clients.customs import IdentityCheck, Officer, Screening
+from clients.customs import Officer, Screening
 from clients.sample.members import COURIERS, HANDLES, MEMBER_SHOPS, OFFICES, Keyring
+from clients.sample.people import Person
 from clients.sample.plan import Event, Plan
 from clients.seller import Sale, Seller
 from ledger.chain.calls import call_data
@@ -55,6 +56,36 @@ class ReplayNode(NodePort, Protocol):
         ...
 
 
+class Buyers(Protocol):
+    """What holders of numbers do about them, however they reach the identity authority."""
+
+    def freeze(self, person: Person, now: int, /) -> None:
+        """Freeze a number."""
+        ...
+
+    def deny(self, person: Person, parcel: int, now: int, /) -> None:
+        """Say that a parcel is not the person's."""
+        ...
+
+
+class Authority(Buyers, Protocol):
+    """The identity authority, where the replay brings it along."""
+
+    writer: Writer
+
+    def watch(self, batch: IncludedBatch) -> None:
+        """Take what stands in a block."""
+        ...
+
+    def judge(self, now: int) -> None:
+        """Judge what is new."""
+        ...
+
+    def referrals(self) -> list[tuple[int, int]]:
+        """Return parcels and filings that screening must refer, each once."""
+        ...
+
+
 class Day:
     """The parties of the sample day around one node."""
 
@@ -67,7 +98,8 @@ class Day:
         payloads: Callable[[str], PayloadStore],
         receipts: ReceiptFolder | None = None,
         *,
-        with_authority: bool = True,
+        authority: Callable[[Writer, PayloadStore], Authority] | None = None,
+        buyers: Buyers | None = None,
     ) -> None:
         """Seat the parties.
 
@@ -78,14 +110,15 @@ class Day:
             node: what carries their batches and moves the clock.
             payloads: where each party keeps and finds payloads.
             receipts: folder for the sealer's receipts.
-            with_authority: whether the day brings its own identity check and screening; a gateway brings the real ones.
+            authority: makes the identity authority that the day brings along, and with it a screening; None where a
+                gateway has both.
+            buyers: how holders reach the gateway's.
         """
         self.plan = plan
         self._keys = keyring
         self._genesis = genesis
         self._node = node
         self._receipts = receipts
-        self._with_authority = with_authority
         self.sent = 0
         publics = {HANDLES[name]: keyring.opener(name).public_key() for name in (*COURIERS, "courier-suspended",
                    "broker-1", "identity", "screening")}  # fmt: skip
@@ -106,15 +139,18 @@ class Day:
         )  # fmt: skip
         self.yards = {f"yard-{office:03}": Yard(self._writer(f"yard-{office:03}")) for office in OFFICES}
         self.officers = {f"office-{o:03}": Officer(self._writer(f"office-{o:03}"), o) for o in OFFICES}
-        self.identity = IdentityCheck(
-            self._writer("identity"), payloads("identity"), keyring.opener("identity"), plan.register
-        )
-        shops = frozenset(self.sellers)
-        self.screening = Screening(self._writer("screening"), payloads("screening"), keyring.opener("screening"), shops)
+        self._buyers, self._judges = buyers, tuple[Authority | Screening, ...]()
+        if authority:
+            own = authority(self._writer("identity"), payloads("identity"))
+            screening = Screening(
+                self._writer("screening"), payloads("screening"), keyring.opener("screening"), frozenset(self.sellers),
+                own.referrals,
+            )  # fmt: skip
+            self._buyers, self._judges = own, (own, screening)
         self.house_parcels: dict[str, int] = {}
-        self._watchers: list[Courier | Yard | Officer | IdentityCheck | Screening] = [
+        self._watchers: list[Courier | Yard | Officer | Authority | Screening] = [
             *self.couriers.values(), *self.yards.values(), *self.officers.values(),
-            *((self.identity, self.screening) if with_authority else ()),
+            *self._judges,
         ]  # fmt: skip
         self._writers = [
             *(seller.writer for seller in self.sellers.values()),
@@ -125,7 +161,7 @@ class Day:
             "open_master": self._open_master, "arrived": self._arrived, "unloaded": self._unloaded,
             "carry_in": self._carry_in, "release": self._release, "trace": self._trace, "decide": self._decide,
             "hold": self._hold, "lift": self._lift, "recall": self._recall, "sweep": self._sweep,
-            "suspend_org": self._suspend,
+            "suspend_org": self._suspend, "freeze": self._freeze, "deny": self._deny,
         }  # fmt: skip
 
     def _writer(self, name: str) -> Writer:
@@ -156,9 +192,8 @@ class Day:
             for batch in included:
                 for party in self._watchers:
                     party.watch(batch)
-            if self._with_authority:
-                self.identity.judge(now)
-                self.screening.judge(now)
+            for program in self._judges:
+                program.judge(now)
         raise RuntimeError(f"the parties did not come to rest within {MAX_TURNS} turns")
 
     def _let_yards_and_broker(self, now: int) -> None:
@@ -256,6 +291,15 @@ class Day:
 
     def _recall(self, event: Event) -> None:
         self.officers[event.party].recall(self.house_parcels[event.arguments["house"]], 1, event.at)
+
+    def _freeze(self, event: Event) -> None:
+        if self._buyers:
+            self._buyers.freeze(event.arguments["person"], event.at)
+
+    def _deny(self, event: Event) -> None:
+        if self._buyers:
+            told = event.arguments
+            self._buyers.deny(told["person"], self.house_parcels[told["house"]], event.at)
 
     def _sweep(self, event: Event) -> None:
         self.officers[event.party].sweep(self.house_parcels[event.arguments["house"]], event.at)

@@ -7,12 +7,14 @@ shops no members.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any, Final
 
-from clients.sample.cases import PLANTED, Case, planted_each
+from clients.sample.cases import PLANTED, TOGETHER, Case, planted
 from clients.sample.members import COURIERS, MEMBER_SHOPS, OFFICES, SHOPS
+from clients.sample.people import Holder, People, Person
 from ledger.domain.classes import BY_CODE
 from ledger.domain.facts import Goods, Mode, Track, Use
 from ledger.domain.rules import sample_rate, week_of
@@ -28,6 +30,20 @@ COUNTRIES: Final = (("CN", 156, 72), ("US", 840, 16), ("JP", 392, 6), ("DE", 978
 """Dispatch country, currency, share in per cent."""
 LISTED_CLASSES: Final = (1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 9, 10, 11, 12, 13, 14, 902)
 DECLARED_CLASSES: Final = (601, 601, 601, 501, 502, 801, 901, 101)
+ANY_SHOP: Final = frozenset(
+    {
+        Case.CLEAN,
+        Case.LATE_FILING,
+        Case.IDENTITY_MISMATCH,
+        Case.PAYLOAD_MISSING,
+        Case.STOLEN_NUMBER,
+        Case.FROZEN_NUMBER,
+        Case.REISSUED_NUMBER,
+        Case.DENIED_USE,
+        Case.CONSENT_WITHHELD,
+    }
+)
+"""Cases of shops that may be no members."""
 TRACES: Final = ("PICKED_UP", "PACKED", "EXPORT_DEPARTED", "SORTED", "OUT_FOR_DELIVERY", "DELIVERED")
 
 
@@ -40,19 +56,6 @@ class Event:
     party: str
     action: str
     arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A made-up consignee."""
-
-    pccc: str
-    name: str
-    phone: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Return what stands in payloads."""
-        return {"pccc": self.pccc, "name": self.name, "phone": self.phone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,22 @@ class Plan:
     seed: int
     events: list[Event] = field(default_factory=list)
     truth: dict[str, str] = field(default_factory=dict)
-    register: dict[str, dict[str, str]] = field(default_factory=dict)
+    holders: list[Holder] = field(default_factory=list)
+    """The register of identity numbers."""
 
     def add(self, at: int, party: str, action: str, **arguments: Any) -> None:
         """Add an event."""
         self.events.append(Event(at, len(self.events), party, action, arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Parcels that are one case together: on one flight, of one shop, for one person or one yard."""
+
+    flight: Flight
+    shop: int
+    person: Person | None = None
+    yard: Mapping[str, str] = field(default_factory=dict)
 
 
 class Dealer:
@@ -87,24 +101,26 @@ class Dealer:
         """Start a day of so many parcels."""
         self.plan = Plan(parcels, seed)
         self._random = random.Random(f"clearance sample day {seed}")
-        self._people = [
-            Person(f"P99{number:010}", f"표본인 {number:05}", f"0100000{number % 10_000:04}")
-            for number in range(1, parcels // 2 + 2)
-        ]
-        self.plan.register = {person.pccc: {"name": person.name, "phone": person.phone} for person in self._people}
+        self._people = People(self._random, parcels // 2 + 1)
+        self.plan.holders = self._people.holders
+        self._rings: dict[Case, Iterator[Ring]] = {}
 
     def deal(self) -> Plan:
         """Deal the whole day."""
-        cases = [case for case in PLANTED for _ in range(planted_each(self.plan.parcels))]
+        cases = [case for case in PLANTED for _ in range(planted(case, self.plan.parcels))]
         cases = cases[: self.plan.parcels] + [Case.CLEAN] * max(0, self.plan.parcels - len(cases))
         others = [case for case in cases if case is not Case.SUSPENDED_COURIER]
         doomed = len(cases) - len(others)
         self._random.shuffle(others)
         flights = self._flights(max(2, len(others) // HOUSES_PER_FLIGHT))
+        for case, size in TOGETHER.items():
+            rings = [self._ring(case, place, flights) for place in range(max(1, cases.count(case) // size))]
+            self._rings[case] = cycle(rings)
         number = 0
         for index, case in enumerate(others):
             number += 1
-            self._parcel(f"SMP{number:08}", case, flights[index % len(flights)])
+            ring = next(self._rings[case]) if case in self._rings else None
+            self._parcel(f"SMP{number:08}", case, ring.flight if ring else flights[index % len(flights)], ring)
         last = Flight("MST-SUSPENDED", "courier-suspended", OFFICES[0], flights[0].arrives + 5 * HOUR)
         for _ in range(doomed):
             number += 1
@@ -117,6 +133,12 @@ class Dealer:
             self.plan.add(START + 6 * 86_400 + HOUR, f"yard-{office:03}", "release")
         self.plan.events.sort(key=lambda event: (event.at, event.order))
         return self.plan
+
+    def _ring(self, case: Case, place: int, flights: list[Flight]) -> Ring:
+        flight, shop = flights[place % len(flights)], self._random.randrange(1, MEMBER_SHOPS + 1)
+        if case is Case.SPLIT_ORDERS:
+            return Ring(flight, shop, person=self._people.fresh())
+        return Ring(flight, shop, yard={"zip": "99999", "address": f"시험시 대행로 {place + 1}"})
 
     def _flights(self, count: int) -> list[Flight]:
         first = START + 4 * 86_400 + 2 * HOUR
@@ -148,28 +170,44 @@ class Dealer:
         week = week_of(arrives - 4 * HOUR)
         return max(1, cents * sample_rate(840, week) // sample_rate(currency, week))
 
-    def _parcel(self, house: str, case: Case, flight: Flight) -> None:
+    def _parcel(self, house: str, case: Case, flight: Flight, ring: Ring | None = None) -> None:
         draw = self._random
         self.plan.truth[house] = case.value
         country, currency, _ = draw.choices(COUNTRIES, [share for _, _, share in COUNTRIES])[0]
         shop = draw.randrange(1, SHOPS + 1)
-        if case not in (Case.CLEAN, Case.LATE_FILING, Case.IDENTITY_MISMATCH, Case.PAYLOAD_MISSING):
+        if case not in ANY_SHOP:
             shop = draw.randrange(1, MEMBER_SHOPS + 1)
         if case is Case.ORDER_MISSING:
             country, currency, shop = "VN", 840, SHOPS
+        if ring:
+            country, currency, shop = "CN", 156, ring.shop
         track, goods_list = self._goods(case, country, currency, flight)
-        person = draw.choice(self._people)
-        parcel = _Parcel(house, case, flight, country, f"shop-{shop:02}", shop <= MEMBER_SHOPS, track, person)
+        person = self._person(case, shop, ring)
+        parcel = _Parcel(
+            house, case, flight, country, f"shop-{shop:02}", shop <= MEMBER_SHOPS, track, person, ring is not None
+        )
+        if ring:
+            parcel.consignee.update(ring.yard)
         self._orders(parcel, goods_list)
         self._filing(parcel, goods_list)
         self._after(parcel)
+
+    def _person(self, case: Case, shop: int, ring: Ring | None) -> Person:
+        """Return whose number is declared; nobody is in two cases, and nobody in one has clean parcels besides."""
+        if ring and ring.person:
+            return ring.person
+        if case is Case.CLEAN:
+            return self._people.buyer_at(f"shop-{shop:02}")
+        return self._people.fresh(
+            reissued=case is Case.REISSUED_NUMBER, consent_first=case is Case.CONSENT_WITHHELD
+        )  # fmt: skip
 
     def _goods(self, case: Case, country: str, currency: int, flight: Flight) -> tuple[Track, list[Goods]]:
         draw = self._random
         limit = 20_000 if country == "US" else 15_000
         track: Track = Track.LIST
         pool: tuple[int, ...] = LISTED_CLASSES
-        worth = draw.uniform(0.08, 0.95) * limit
+        worth = draw.uniform(0.55 if case is Case.SPLIT_ORDERS else 0.08, 0.95) * limit
         if case is Case.CLEAN and draw.random() < 0.24:
             track, pool, worth = Track.DECLARED, DECLARED_CLASSES, draw.uniform(0.1, 0.95) * 15_000
         elif case is Case.CLEAN and draw.random() < 0.04:
@@ -205,6 +243,8 @@ class Dealer:
             return
         arrives, draw = parcel.flight.arrives, self._random
         early = arrives - (24 * draw.randrange(2, 4) + draw.randrange(4)) * HOUR
+        if parcel.together:
+            early = arrives - 48 * HOUR
         courier = parcel.flight.courier
         handed = courier
         if parcel.case is Case.SOMEONE_ELSES_ORDER:
@@ -226,9 +266,6 @@ class Dealer:
         """The courier files; a lying one declares other goods than the order's."""
         case, flight, draw = parcel.case, parcel.flight, self._random
         at = flight.arrives - 4 * HOUR
-        person = parcel.person.as_dict()
-        if case is Case.IDENTITY_MISMATCH:
-            person["name"] = "표본인 아님"
         named = parcel.member and case is not Case.ORDER_WITHHELD
         references = tuple(parcel.references)
         first = references[:1] if case is Case.LATE_ORDER else references
@@ -239,7 +276,7 @@ class Dealer:
         filing = {
             "house": parcel.house, "references": first if named else (), "shop": parcel.shop,
             "country": parcel.country, "mode": Mode.EXPRESS_AIR, "track": parcel.track, "office": flight.office,
-            "master": flight.number, "consignee": person, "spooled": case is not Case.PAYLOAD_MISSING,
+            "master": flight.number, "consignee": parcel.consignee, "spooled": case is not Case.PAYLOAD_MISSING,
         }  # fmt: skip
         filer = "broker-1" if broker else flight.courier
         self.plan.add(at, filer, "file", **filing, claimed=claimed, goods=lie if named else total)
@@ -261,8 +298,12 @@ class Dealer:
             self.plan.add(arrives + HOUR, office, "hold", house=parcel.house)
         if parcel.case is Case.CLEAN and draw.random() < 0.003:
             self.plan.add(arrives + 30 * HOUR, office, "recall", house=parcel.house)
-        if parcel.case is Case.PAYLOAD_MISSING:
+        if parcel.case in (Case.PAYLOAD_MISSING, Case.CONSENT_WITHHELD):
             self.plan.add(arrives + 7 * HOUR, office, "sweep", house=parcel.house)
+        if parcel.case is Case.FROZEN_NUMBER:
+            self.plan.add(START + 3 * 86_400, "buyer", "freeze", person=parcel.person)
+        if parcel.case is Case.DENIED_USE:
+            self.plan.add(arrives - HOUR, "buyer", "deny", person=parcel.person, house=parcel.house)
         if parcel.flight.courier == "courier-suspended":
             return
         for index, name in enumerate(TRACES):
@@ -280,7 +321,19 @@ class _Parcel:
     member: bool
     track: Track
     person: Person
+    together: bool = False
     references: list[str] = field(default_factory=list)
+    consignee: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Fill in what is said of the consignee: the truth, but where the case is a lie about it."""
+        self.consignee = self.person.as_dict()
+        if self.case is Case.IDENTITY_MISMATCH:
+            self.consignee["name"] = "표본인 아님"
+        elif self.case is Case.STOLEN_NUMBER:
+            self.consignee["phone"] = "01099999999"
+        elif self.case is Case.REISSUED_NUMBER:
+            self.consignee["pccc"] = "P99" + self.person.pccc[3:]
 
 
 def _lie(case: Case, goods: Goods) -> Goods | None:

@@ -17,7 +17,7 @@ import rfc8785
 
 from clients.courier import Courier, InboxItem, Shipment
 from clients.sample.members import HANDLES, OFFICES, Keyring
-from clients.sample.plan import Person
+from clients.sample.people import Person
 from clients.sdk.client import Client
 from clients.sdk.gate import ApiGate
 from clients.seller import Sale, Seller
@@ -37,7 +37,9 @@ OFFICE: Final = OFFICES[0]
 PATIENCE: Final = 3.0
 """Seconds that authority and screening of the gateway's own are waited for before the demo's keys act."""
 HOUR: Final = 3_600
-MODEST, DEAR = 3_000, 5_000_00
+PEOPLE: Final = range(11, 31)
+"""Numbers of people in the demo's register whose parcels these are."""
+MODEST, DEAR = 1_000, 5_000_00
 """Prices in US cents: below and over the limit of the list."""
 
 
@@ -259,7 +261,8 @@ def trigger(
     stage = Stage(url, seed, courier, signer)
     found = []
     try:
-        for number, name in enumerate(PATHS, 11):
+        for name in PATHS:
+            number = PEOPLE[secrets.randbelow(len(PEOPLE))]  # not always the same: many parcels a day are a trade
             if not paths or name in paths:
                 found.append(stage.walk(name, number))
                 told(found[-1])
