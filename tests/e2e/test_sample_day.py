@@ -56,7 +56,7 @@ def test_score_is_whole_and_falls_to_chance_when_the_labels_are_dealt_anew(tmp_p
 
 def test_a_clean_parcel_that_an_officer_had_to_see_fails_the_score(tmp_path: Path) -> None:
     truth, result = tmp_path / "T", tmp_path / "R"
-    done = clearance("demo", "--parcels", "40", "--seed", "1", "--truth", str(truth), "--json")
+    done = clearance("demo", "--parcels", "80", "--seed", "1", "--truth", str(truth), "--json")
     document = json.loads(done.stdout)
     clean = next(house for house, label in json.loads(truth.read_text()).items() if label == "clean")
     document["outcomes"][clean]["referred"] = True
