@@ -255,7 +255,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return `latency`."""
     people = 2 * 3 * (options.latency_rate * options.latency_seconds // ENTRIES_A_PARCEL + 1)
-    demo = ("--demo-seed", "1", "--demo-parcels", str(people), "--sample-rate", "0")
+    demo = ("--demo-seed", "1", "--demo-parcels", str(people))
     with (
         tempfile.TemporaryDirectory(prefix="clearance-bench-") as home,
         running(Path(home), options.database, *demo, machine_clock=True) as service,

@@ -76,7 +76,7 @@ class Ready(BaseModel):
     height: int = Field(description="Height of the read model.")
     lag: int = Field(description="Final blocks that are not rows yet.")
     waiting: int = Field(description="Batches that wait to be included.")
-    judging: bool = Field(description="The identity authority has work.")
+    judging: bool = Field(description="The identity authority or screening has work.")
 
 
 class Chain(BaseModel):
@@ -272,6 +272,46 @@ class Parcels(Paged):
     """Parcels in the order they were opened."""
 
     data: list[ParcelListed]
+
+
+class Reason(BaseModel):
+    """Why screening referred a parcel; one that another part of customs found in detail has no sentence."""
+
+    code: str
+    ko: str | None
+    en: str | None
+
+
+class ScreeningResult(BaseModel):
+    """What screening said of a filing. With the salt its reasons can be checked against the digest on chain."""
+
+    object: Literal["screening_result"]
+    kind: Literal["SCREENED_PASSED", "SCREENED_REFERRED"]
+    filing: Hex | None
+    score: int | None = Field(description="Thousandths; none where no score was asked for.")
+    scorer: str | None
+    reasons: list[Reason]
+    digest: Hex
+    salt: Hex | None
+
+
+class OfficeParcelListed(ParcelListed):
+    """A parcel to an officer of its office."""
+
+    screening: list[ScreeningResult]
+
+
+class OfficeParcel(OfficeParcelListed):
+    """A parcel to an officer of its office, with its orders and its time line."""
+
+    orders: list[Order]
+    entries: list[Entry]
+
+
+class OfficeParcels(Paged):
+    """Parcels that wait for an office, in the order they were opened."""
+
+    data: list[OfficeParcelListed]
 
 
 class EventTypes(Listed):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +15,6 @@ from api.problems import not_found
 from api.routes import shown
 from api.routes.fields import Hash
 from api.screening.screening import Screening
-from ledger.domain.roles import Role
 from ledger.store import parcels as rows
 from ledger.store.access import Caller
 from ledger.store.database import Session
@@ -45,32 +45,32 @@ def at_office(
     """List what waits for the officer's office: parcels with findings, absences, and why screening referred them."""
     response.headers["Cache-Control"] = PRIVATE
     chosen = sorted(set(clearance or ("referred", "pending")))
-    return _page(gateway, caller, "customs", chosen, cursor, limit, request.app.state.screening)
+    results = partial(_of_own_office, request.app.state.screening, caller)
+    return _page(gateway, caller, "customs", chosen, cursor, limit, results)
 
 
 def _page(
     gateway: Gateway, caller: Caller, what: str, clearance: list[str], cursor: str | None, limit: int,
-    screening: Screening | None = None,
+    more: Callable[[Session, Sequence[ParcelRow]], Mapping[bytes, dict[str, Any]]] = lambda _session, _rows: {},
 ) -> dict[str, Any]:  # fmt: skip
+    """Return a page of parcels; `more` tells what else is shown of each."""
     scope = f"{what} {caller.org} {','.join(clearance)}"
     after = _after(gateway, scope, cursor)
     with gateway.database.read() as session:
         found = rows.parcels(session, caller, clearance=clearance, after=after, limit=limit + 1)
-        results = _of_own_office(session, screening, caller, found)
-
-        def show(row: ParcelRow) -> dict[str, Any]:
-            return shown.parcel(row) | ({"screening": results[row.id]} if row.id in results else {})
-
-        return page(found, limit, show, lambda row: _cursor(gateway, scope, row))
+        told = more(session, found)
+        return page(
+            found, limit, lambda row: shown.parcel(row) | told.get(row.id, {}), lambda row: _cursor(gateway, scope, row)
+        )
 
 
 def _of_own_office(
-    session: Session, screening: Screening | None, caller: Caller, found: Sequence[ParcelRow]
-) -> Mapping[bytes, list[dict[str, Any]]]:
-    """Return what screening said of parcels of the officer's own office; his org may read others in other roles."""
-    if screening is None or not caller.roles & Role.CUSTOMS_OFFICER:
-        return {}
-    return screening.results(session, [row.id for row in found if row.office == caller.office])
+    screening: Screening | None, caller: Caller, session: Session, found: Sequence[ParcelRow]
+) -> Mapping[bytes, dict[str, Any]]:
+    """Return what screening said of parcels; of another office's, which an officer's org may read, nothing."""
+    own = [row.id for row in found if row.office == caller.office]
+    results = screening.results(session, own) if screening else {}
+    return {row.id: {"screening": results.get(row.id, [])} for row in found}
 
 
 @router.get("/v1/customs/parcels/{number}", tags=["customs"])
@@ -83,8 +83,7 @@ def read_at_office(
         row = rows.parcel(session, caller, number)
         if row is None or row.office != caller.office:
             raise not_found()
-        results = _of_own_office(session, request.app.state.screening, caller, [row])
-        return _whole(session, row) | {"screening": results.get(row.id, [])}
+        return _whole(session, row) | _of_own_office(request.app.state.screening, caller, session, [row])[number]
 
 
 @router.get("/v1/parcels/{number}")

@@ -240,7 +240,7 @@ class Screening:
                 session.add(cause)
             days = self._sampling.step(session, int(now.timestamp()))
             if days:
-                screenings.forget_contacts(session, now - dt.timedelta(days=CONTACT_DAYS))
+                screenings.forget_contacts(session, day_of(int(now.timestamp())) - CONTACT_DAYS)
             return len(causes) + days
 
     # -------------------------------------------------------------------------------------------------------- cutting

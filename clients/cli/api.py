@@ -241,8 +241,8 @@ def run(
         Path | None, typer.Option(envvar="CLEARANCE_SCREENING_MODEL", help="Trained scorer; else the rules.")
     ] = None,
     sample_rate: Annotated[
-        float, typer.Option(min=0, max=100, help="Parcels that the random sample picks, per cent.")
-    ] = 1.0,
+        float | None, typer.Option(min=0, max=100, help="Parcels the random sample picks, per cent; 1, in a demo 0.")
+    ] = None,
 ) -> None:
     """Run the gateway in the foreground until it is stopped; tables are brought up to date first."""
     import uvicorn
@@ -266,8 +266,9 @@ def run(
             authority = AuthorityFiles(
                 identity_key, identity_open_key, identity_master, identity_passphrase_file, code_command
             )
+        rate = sample_rate if sample_rate is not None else float(demo_seed is None)
         screens = ScreeningSettings(
-            sample_rate, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model
+            rate, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model
         )
         listener = bind(host, port)
         opened = open_database(home, database)

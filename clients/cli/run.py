@@ -54,7 +54,7 @@ def run(
     once: Annotated[bool, typer.Option(help="Stop after the audit instead of serving.")] = False,
     sample_rate: Annotated[
         float, typer.Option(min=0, max=100, help="Parcels that screening's random sample picks, per cent.")
-    ] = 1.0,
+    ] = 0.0,
 ) -> None:
     """Start sealer, follower and gateway on free ports, send a sample day through, audit it, serve until Ctrl-C."""
     from clients.cli.processes import free_port, start, start_gateway, wait_gateway, wait_ready

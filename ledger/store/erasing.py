@@ -30,6 +30,7 @@ from ledger.store.tables.identity import (
     PersonRow,
     UseRow,
 )
+from ledger.store.tables.screening import ScreeningRow
 from ledger.store.tables.vault import EnvelopeRow, ErasureRow, VaultIndexRow
 from ledger.store.vault import Vault
 
@@ -118,6 +119,8 @@ def _apply(database: Database, vault: Vault, names: Sequence[bytes], at: dt.date
 
 def _empty(session: Session, person: PersonRow, at: dt.datetime) -> None:
     """Empty a person's rows. His answers stay without signature: they name nobody, and their receipts were given."""
+    used = col(ScreeningRow.parcel).in_(select(UseRow.parcel).where(UseRow.person == person.id))
+    _run(session, update(ScreeningRow).where(used).values(number=None, phone=None, address=None))
     own = select(DeclarationRow.parcel).where(DeclarationRow.person == person.id)
     _run(session, delete(DeclaredGoodsRow).where(col(DeclaredGoodsRow.parcel).in_(own)))
     for table, owner in (

@@ -20,6 +20,8 @@ FILINGS: Final = (int(KindNumber.FILED), int(KindNumber.CORRECTED))
 DECIDED: Final = ("cleared", "refused", "recalled")
 SAME_BILL: Final = 20
 """Parcels under one house bill that are looked at."""
+CATCH_UP: Final = 14
+"""Days back whose contacts are looked for when the older ones are forgotten."""
 
 
 # ------------------------------------------------------------------------------------------------------ what to judge
@@ -114,16 +116,13 @@ def count_decided(session: Session, who: Collection[bytes], *, refused: bool) ->
         session.add(row)
 
 
-def forget_contacts(session: Session, before: dt.datetime) -> None:
-    """Forget whom parcels were sent to that were declared before a moment: nothing looks further back."""
-    kept = or_(*(column.is_not(None) for column in map(col, _CONTACTS)))
-    statement = update(ScreeningRow).where(col(ScreeningRow.declared_at) < before, kept)
-    session.connection().execute(statement.values(number=None, phone=None, address=None))
+def forget_contacts(session: Session, day: int) -> None:
+    """Forget whom parcels were sent to that were filed in the days up to one: nothing looks further back.
 
-
-def forget_parcels(session: Session, parcels: Collection[bytes]) -> None:
-    """Forget whom some parcels were sent to: the person is erased."""
-    statement = update(ScreeningRow).where(col(ScreeningRow.parcel).in_(parcels))
+    This is called every day, so it looks at a few days only, by their index, and catches up after a longer pause.
+    """
+    old = col(ScreeningRow.day).between(day - CATCH_UP, day)
+    statement = update(ScreeningRow).where(old, or_(*(column.is_not(None) for column in map(col, _CONTACTS))))
     session.connection().execute(statement.values(number=None, phone=None, address=None))
 
 

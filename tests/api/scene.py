@@ -147,8 +147,9 @@ class Scene:
         """Return who asks: the holder, an officer, or the courier."""
         if "/v1/buyer/" in name:
             return self.buyer.http
-        others = {"GET /v1/customs/parcels": "office-040", "GET /v1/payloads/{digest}": "identity"}
-        return self.service.party(others.get(name, COURIER)).http
+        if "/v1/customs/" in name:
+            return self.service.party("office-040").http
+        return self.service.party({"GET /v1/payloads/{digest}": "identity"}.get(name, COURIER)).http
 
     def ask(self, name: str, path: dict[str, str], body: dict[str, Any] | None) -> httpx.Response:
         """Send a request; a payload's bytes are the parcel's own."""

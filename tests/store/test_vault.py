@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlmodel import SQLModel, select
 
 from ledger.payloads import Payload, PayloadStore, open_payload
-from ledger.store import backup, erasing, people
+from ledger.store import backup, erasing, people, uses
 from ledger.store.database import Database
 from ledger.store.datakeys import DataKeys, Erased, KeyFiles, KeyMissing
 from ledger.store.erasing import erase_payloads, erase_person, replay
@@ -21,6 +21,7 @@ from ledger.store.erasures import ErasureRegister, RegisterBroken
 from ledger.store.migrations import migrate
 from ledger.store.sealing import Seals
 from ledger.store.tables.identity import NumberRow, PersonRow
+from ledger.store.tables.screening import ScreeningRow
 from ledger.store.tables.vault import EnvelopeRow, ErasureRow, VaultIndexRow
 from ledger.store.vault import Held, Proof, Vault, VaultDamaged, VaultKeys, keys_in
 
@@ -163,6 +164,22 @@ def test_an_erased_person_is_gone_and_his_proofs_verify_as_erased(world: World) 
     with world.database.read() as session:
         assert world.vault.find(session, PERSON["pccc"]) == []
         assert len(list(session.exec(select(NumberRow)))) == 1
+
+
+def test_screening_forgets_whom_the_parcels_of_an_erased_person_were_sent_to(world: World) -> None:
+    mine, anothers = b"m" * 32, b"a" * 32
+    person = world.person()
+    assert person is not None
+    with world.database.write() as session:
+        uses.note_use(session, world.seals, person, mine, {}, NOW, receiver_differs=False)
+        for parcel in (mine, anothers):
+            row = ScreeningRow(parcel=parcel, filing=bytes(20), opened_height=1, day=1, outcome="passed")
+            row.number, row.phone, row.address, row.declared_at = bytes(32), bytes(32), bytes(32), NOW
+            session.add(row)
+    world.erase()
+    with world.database.read() as session:
+        kept = {row.parcel: (row.number, row.phone, row.address) for row in session.exec(select(ScreeningRow))}
+    assert kept == {mine: (None,) * 3, anothers: (bytes(32),) * 3}
 
 
 def test_what_was_erased_is_not_kept_again(world: World) -> None:
