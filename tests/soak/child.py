@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine.default import DefaultDialect
+from typer.main import get_command
 
 from clients.cli.main import app
 from node.store import RocksStore
 
-for name in ("uvicorn", "api.app", "api.submitter", "ledger.store.migrations", "node.rpc.app", "node.sealer"):
+for name in (
+    "anyio._backends._asyncio", "api.app", "api.gauges", "api.logs", "api.submitter", "api.webhooks.dispatcher",
+    "httpcore", "ledger.store.migrations", "node.rpc.app", "node.sealer", "uvicorn", "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto", "uvloop",
+):  # fmt: skip
     import_module(name)  # once: every start forks from a process that has them
+COMMAND = get_command(app)
 
 BEGUN, WRITTEN, DONE = b"(", b"w", b")"
 """What a process tells of a commit: it begins, the database has written it, it returns."""
@@ -100,4 +106,4 @@ def run(
     hooks.install()
     threading.Thread(target=hooks.obey, args=(control,), daemon=True).start()
     sys.argv = ["clearance", *arguments]
-    app(arguments, prog_name="clearance")
+    COMMAND(arguments, prog_name="clearance")

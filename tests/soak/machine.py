@@ -29,7 +29,8 @@ from tests.soak.child import BEGUN, DONE, run
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.soak.child"])
-READY = 90.0
+READY = 180.0
+"""Seconds until a process must serve; machines are busy."""
 GRACE = 20.0
 DAYS = 3
 FOLLOWERS = ("follower", "follower-2")

@@ -52,7 +52,7 @@ class Troubles:
 
     def _kills(self) -> None:
         """Kill some at once, most of them at a step of a commit."""
-        count = min(self.most - self.kills.total(), self.dice.choice((1, 2, 3, 4, 4)))
+        count = min(self.most - self.kills.total(), self.dice.choice((1, 2, 3, 4, 4, 4)))
         victims = self.dice.sample(list(self.machine.processes.values()), count)
         if self.dice.random() < 0.7:  # else one whose sealer is dead has nothing to commit
             victims.sort(key=lambda each: each.name)

@@ -29,7 +29,7 @@ from node.remote import NodeRefused
 from tests.e2e.services import document
 from tests.soak.machine import Broken, Machine
 
-PATIENCE = 150.0
+PATIENCE = 300.0
 """Seconds after which a batch that is not visible is lost, whatever happened meanwhile."""
 PARCELS = 4
 AGAIN = 0.15
