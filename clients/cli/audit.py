@@ -72,6 +72,7 @@ def chain(
     receipts: Annotated[Path | None, typer.Option(help="Folder of receipts a client kept.")] = None,
     heads: Annotated[Path | None, typer.Option(help="File of countersigned heads, one a line.")] = None,
     evm: Annotated[str, typer.Option(help="A second EVM to compare with: anvil.")] = "",
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Stretches of a --home to execute at the same time.")] = 1,
     key: Annotated[Path | None, typer.Option(help="Keystore that signs the report.")] = None,
     passphrase_file: Annotated[Path | None, typer.Option(help="File with its passphrase.")] = None,
     as_json: Json = False,
@@ -85,6 +86,10 @@ def chain(
 
     if evm not in ("", "anvil"):
         fail(LedgerError(f"No second EVM named {evm}.", hint="Use --evm anvil."), USAGE)
+    if jobs > 1:
+        alone = home is not None and not (evm or receipts or heads)
+        in_stretches(home if alone else None, genesis, jobs, key, passphrase_file, as_json=as_json)
+        return
     with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
         signer = LocalSigner.load(key, passphrase(passphrase_file)) if key else None
         index = ChainIndex(file)
@@ -112,6 +117,22 @@ def chain(
             findings += check_heads(index, bytes.fromhex(report.subject["genesis"][2:]), load_heads(heads))
         subject = dict(report.subject) | ({"second_evm": second.name} if second else {})
         finish(Report("chain", subject, tuple(findings)), as_json=as_json, signer=signer)
+
+
+def in_stretches(
+    home: Path | None, genesis: Path | None, jobs: int, key: Path | None, passphrase_file: Path | None, *, as_json: bool
+) -> None:
+    """Audit a stopped node's chain, several stretches at a time."""
+    from ledger.genesis import load
+    from ledger.keys import LocalSigner
+    from node.audit.ranges import audit_in_stretches
+
+    if home is None:
+        fail(LedgerError("--jobs goes with --home alone.", hint="Leave out --evm, --receipts and --heads."), USAGE)
+    with errors(), progress("audit", quiet=as_json) as bar:
+        signer = LocalSigner.load(key, passphrase(passphrase_file)) if key else None
+        report = audit_in_stretches(load(genesis or home / "genesis.json"), home / "chain", jobs, bar)
+        finish(report, as_json=as_json, signer=signer)
 
 
 @app.command()

@@ -75,6 +75,7 @@ def run(
     follow_token: Annotated[str, typer.Option(envvar="CLEARANCE_FOLLOW_TOKEN", help="Its access token.")] = "",
     peer: Annotated[list[str] | None, typer.Option(help="Followers a sealer takes newer blocks from first.")] = None,
     driver: Annotated[str, typer.Option(help="plain: py-evm as it is; fast: its opcode loop replaced.")] = "plain",
+    states: Annotated[int, typer.Option(min=1, help="Blocks below the head whose states are kept.")] = 128,
     logical_clock: Annotated[bool, typer.Option(help="Demo chains only: the replay moves the clock.")] = False,
     passphrase_file: Annotated[Path | None, typer.Option(help="File with the passphrase of the keystores.")] = None,
 ) -> None:
@@ -83,7 +84,9 @@ def run(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with errors():
         listener = bind(host, port)
-        service, token = build(home, follow, follow_token, peer or [], passphrase_file, driver, logical=logical_clock)
+        service, token = build(
+            home, follow, follow_token, peer or [], passphrase_file, driver, logical=logical_clock, states=states
+        )
         address = f"http://{host}:{listener.getsockname()[1]}"
         out.print(f"{service.role} at {address}, head {service.chain.head.number}", highlight=False)
         serve(service, token, listener)
@@ -164,6 +167,7 @@ def build(
     driver: str,
     *,
     logical: bool,
+    states: int = 128,
 ) -> tuple[Any, str]:
     """Put a node together from its folder; return service and token."""
     from node.chain import Chain
@@ -195,7 +199,7 @@ def build(
             f"The genesis file names no follower {keys[0].hex_address}; nobody would take its heads.",
             hint="Start with the keystore of a follower that the genesis file names.",
         )
-    chain = Chain(RocksStore(folder.store), genesis, Driver(driver))
+    chain = Chain(RocksStore(folder.store), genesis, Driver(driver), states)
     folder.carry_code(genesis)
     clock = LogicalClock(max(genesis.timestamp, chain.head.timestamp)) if logical else SystemClock()
     drift = 1 << 40 if genesis.demo else MAX_DRIFT

@@ -25,7 +25,7 @@ from node.evm.executor import Executor, nodes_of
 from node.genesis import execute_genesis
 from node.remote import RemoteNode
 from node.rules import check_seal, check_stops_first
-from node.stats import oldest_state
+from node.stats import height_of, oldest_state
 from node.store import Space, Store
 
 MAX_FINDINGS: Final = 100
@@ -52,13 +52,17 @@ class RawBlock:
 
 def blocks_of_store(store: Store) -> Iterator[RawBlock]:
     """Yield every block of a node's store, straight from its files."""
-    total = int.from_bytes(store.get(Space.META + b"height") or b"", "big")
-    for height in range(total + 1):
-        key = height_key(height)
-        yield RawBlock(
-            height, store.get(Space.BLOCK + key) or b"", store.get(Space.SEAL + key) or b"", total,
-            store.get(Space.RECEIPTS + key) or b"",
-        )  # fmt: skip
+    total = height_of(store)
+    return (raw_block(store, height, total) for height in range(total + 1))
+
+
+def raw_block(store: Store, height: int, total: int) -> RawBlock:
+    """Return one block of a node's store."""
+    key = height_key(height)
+    return RawBlock(
+        height, store.get(Space.BLOCK + key) or b"", store.get(Space.SEAL + key) or b"", total,
+        store.get(Space.RECEIPTS + key) or b"",
+    )  # fmt: skip
 
 
 def blocks_of_chain(chain: Chain) -> Iterator[RawBlock]:
@@ -116,12 +120,12 @@ def audit_chain(
     transactions = 0
     for raw in blocks:
         try:
-            executed = _check(genesis, executor, first, parent, raw)
+            executed = check_block(genesis, executor, first, parent, raw)
         except InvalidBlock as error:
             findings.append(Found(error.code, raw.height, error.detail))
             break
         nodes.values.update(executed.writes)
-        findings += _stored(executed, raw, store)
+        findings += compare_stored(executed, raw, store)
         if len(findings) >= MAX_FINDINGS:
             break
         if seen:
@@ -146,9 +150,14 @@ def audit_chain(
     return Report("chain", subject, tuple(findings))
 
 
-def _check(
+def check_block(
     genesis: Genesis, executor: Executor, first: ExecutedBlock, parent: Block | None, raw: RawBlock
 ) -> ExecutedBlock:
+    """Execute a block again on its parent; block 0 (no parent) must be that of the genesis file.
+
+    Raises:
+        InvalidBlock: what is wrong with it.
+    """
     try:
         block = Block.decode(raw.data)
     except MalformedBlock as error:
@@ -164,7 +173,7 @@ def _check(
     return executor.validate(parent.header, block)
 
 
-def _stored(executed: ExecutedBlock, raw: RawBlock, store: Store | None) -> Iterator[Found]:
+def compare_stored(executed: ExecutedBlock, raw: RawBlock, store: Store | None) -> Iterator[Found]:
     """Compare what the store keeps of a block with what execution gave."""
     height = executed.block.height
     expected = rlp.encode([receipt.to_rlp() for receipt in executed.receipts])

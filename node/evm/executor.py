@@ -20,10 +20,21 @@ from node.evm.genesis import genesis_block, run_constructor, with_storage
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
 from node.evm.slots import Caches
-from node.evm.state import Nodes, Pending, StateMaker, StatePruned, check_kept, nodes_of, open_state, state_change
+from node.evm.state import (
+    MISSING_STATE,
+    Nodes,
+    Pending,
+    StateMaker,
+    StatePruned,
+    check_kept,
+    nodes_of,
+    open_state,
+    state_change,
+)
 from node.evm.transactions import InvalidTransaction, decode
 
 __all__ = [
+    "MISSING_STATE",
     "BlockBuilder",
     "Driver",
     "Executor",

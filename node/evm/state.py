@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from eth.db.atomic import AtomicDB
 from eth.db.backends.base import BaseDB
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.state import CancunState
+from eth.vm.interrupt import EVMMissingData
+from trie.exceptions import MissingTrieNode
 
 from ledger.domain.errors import LedgerError
 from node.blocks import EMPTY_ROOT, Header
@@ -25,6 +27,10 @@ class Nodes(Protocol):
     def node(self, key: bytes) -> bytes | None:
         """Return the bytes under a hash, or None."""
         ...
+
+
+MISSING_STATE: Final = (KeyError, MissingTrieNode, EVMMissingData)
+"""What reading a state raises where a node of it is not there."""
 
 
 class StatePruned(LedgerError):
