@@ -7,6 +7,7 @@ from typing import Final
 from api.gateway import Gateway
 from api.problems import APIError
 from ledger.chain.batch import Batch
+from ledger.commitments import batch_hash
 from ledger.domain.limits import STOP_LANE
 from ledger.domain.roles import STOP_LANE_ROLES
 from ledger.keys import BadSignature, recover
@@ -30,14 +31,17 @@ def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
         APIError: signature, expiry, lane, sequence, or push-back.
     """
     batch.check()
-    _check_signer(batch, batch.digest(gateway.genesis.domain), caller)
-    name = batch.hash(gateway.genesis.domain)
+    digest = batch.digest(gateway.genesis.domain)
+    _check_signer(batch, digest, caller)
+    name = batch_hash(digest, caller.key)
     with gateway.database.read() as session:
-        known = submissions.find(session, "0x" + name.hex())
+        known = submissions.by_hash(session, name)
         if known is not None and known.state not in submissions.DEAD:
             session.expunge(known)
             return known
-    on_chain = _on_chain(gateway, caller.key, batch)
+        # The last one may become visible before this writes: by then the chain's number is the batch's own.
+        follows = batch.seq > 0 and submissions.next_seq(session, caller.key, batch.lane) == batch.seq
+    on_chain = batch.seq if follows else gateway.node.state().next_seq(caller.key, batch.lane)
     place = _place(gateway, name) if batch.seq < on_chain else None
     if place is None and batch.not_after < gateway.chain_time() + NEAREST_EXPIRY:
         raise APIError(
@@ -46,11 +50,11 @@ def accept(gateway: Gateway, caller: Caller, batch: Batch) -> SubmissionRow:
         )  # fmt: skip
     with gateway.database.write() as session:
         _check_room(gateway, submissions.waiting(session), batch)
-        again = submissions.find(session, "0x" + name.hex())
+        again = submissions.by_hash(session, name)
         new = again is None or again.state in submissions.DEAD  # else another request of the same batch was faster
         if new and place is None:
             _check_sequence(max(on_chain, submissions.next_seq(session, caller.key, batch.lane)), batch)
-        row = submissions.accept(session, batch, name, caller.key, caller.org, gateway.now())
+        row = submissions.put(session, again, batch, name, caller.key, caller.org, gateway.now())
         if place:
             submissions.note_place(session, name, *place)
             session.refresh(row)
@@ -64,17 +68,6 @@ def next_seq(gateway: Gateway, key: bytes, lane: int) -> int:
     with gateway.database.read() as session:
         waiting = submissions.next_seq(session, key, lane)
     return max(waiting, gateway.node.state().next_seq(key, lane))
-
-
-def _on_chain(gateway: Gateway, key: bytes, batch: Batch) -> int:
-    """Return the chain's next number of the lane; the batch's own where it follows the last one that waits.
-
-    The last one may become visible before the caller writes: by then the chain's number is the batch's own.
-    """
-    with gateway.database.read() as session:
-        if batch.seq and submissions.next_seq(session, key, batch.lane) == batch.seq:
-            return batch.seq
-    return gateway.node.state().next_seq(key, batch.lane)
 
 
 def _place(gateway: Gateway, name: bytes) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from typing import Final
+from typing import Any, Final
 
 from api.gateway import Gateway
 from ledger.chain.batch import Batch
@@ -70,15 +70,17 @@ class Submitter:
             return 0
         answers = self._gateway.node.send_batches([signed_batch(row) for row in rows])
         pushed_back: LedgerError | None = None
+        receipts: dict[bytes, dict[str, Any]] = {}
         with self._gateway.database.write() as session:
             leases.check(session, JOB, self._holder, self._fence)
             for row, answer in zip(rows, answers, strict=True):
                 if not isinstance(answer, LedgerError):
-                    submissions.note_sent(session, row.hash, answer, self._gateway.now())
+                    receipts[row.hash] = answer
                 elif answer.code in RETRY_CODES:
                     pushed_back = answer
                 else:
                     self._bury(session, row, answer.code, answer.detail)
+            submissions.note_sent(session, receipts, self._gateway.now())
         if pushed_back:
             raise pushed_back
         return len(rows)

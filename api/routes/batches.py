@@ -62,7 +62,8 @@ async def submit(
     wanted = re.search(r"\bwait=(\d{1,4})\b", prefer)
     waits: Places = request.app.state.waits
     if not wanted or not waits.take():  # a preference: where too many wait already, the answer comes at once
-        return await run_in_threadpool(_find, gateway, caller, row.id)
+        new = row.state == "accepted"
+        return submission(row, []) if new else await run_in_threadpool(_find, gateway, caller, row.id)
     try:
         seconds = min(int(wanted[1]), MAX_WAIT)
         response.headers["Preference-Applied"] = f"wait={seconds}"

@@ -9,15 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import func, update
+from sqlalchemy import bindparam, func, update
 from sqlmodel import Session, col, select
 
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBlock
 from ledger.commitments import LedgerDomain
+from ledger.store.rows import table_of
 from ledger.store.tables.chain import Cursor
 from ledger.store.tables.outbox import SubmissionRow
 
@@ -33,8 +34,18 @@ def find(session: Session, name: str) -> SubmissionRow | None:
             hashed = bytes.fromhex(name[2:])
         except ValueError:
             return None
-        return session.exec(select(SubmissionRow).where(SubmissionRow.hash == hashed)).one_or_none()
-    return session.exec(select(SubmissionRow).where(SubmissionRow.id == name)).one_or_none()
+        return by_hash(session, hashed)
+    return session.exec(_BY_ID, params={"id": name}).one_or_none()
+
+
+# Statements of every batch's way are built once: building them took longer than running them.
+_BY_ID: Final = select(SubmissionRow).where(SubmissionRow.id == bindparam("id"))
+_BY_HASH: Final = select(SubmissionRow).where(SubmissionRow.hash == bindparam("hash"))
+
+
+def by_hash(session: Session, hashed: bytes) -> SubmissionRow | None:
+    """Return the submission of a batch."""
+    return session.exec(_BY_HASH, params={"hash": hashed}).one_or_none()
 
 
 def of_org(session: Session, org: int, state: str | None, before: int | None, limit: int) -> list[SubmissionRow]:
@@ -49,7 +60,13 @@ def of_org(session: Session, org: int, state: str | None, before: int | None, li
 
 def accept(session: Session, batch: Batch, hashed: bytes, key: bytes, org: int, now: dt.datetime) -> SubmissionRow:
     """Put a batch into the outbox, or judge one anew that was refused or expired; return its row."""
-    row = session.exec(select(SubmissionRow).where(SubmissionRow.hash == hashed)).one_or_none()
+    return put(session, by_hash(session, hashed), batch, hashed, key, org, now)
+
+
+def put(
+    session: Session, row: SubmissionRow | None, batch: Batch, hashed: bytes, key: bytes, org: int, now: dt.datetime
+) -> SubmissionRow:
+    """Put a batch into the outbox whose row, if it has one, was read in this transaction; return its row."""
     if row is None:
         row = SubmissionRow(
             id="sub_" + secrets.token_hex(12),
@@ -82,12 +99,15 @@ def note_place(session: Session, hashed: bytes, height: int, place: int) -> None
 
 def next_seq(session: Session, key: bytes, lane: int) -> int:
     """Return the number after the last that waits in a lane, 0 if none waits."""
-    last = session.exec(
-        select(func.max(SubmissionRow.seq)).where(
-            SubmissionRow.key == key, SubmissionRow.lane == lane, col(SubmissionRow.state).in_(OPEN)
-        )
-    ).one()
+    last = session.exec(_LAST_OPEN, params={"key": key, "lane": lane}).one()
     return 0 if last is None else _seq(last) + 1
+
+
+_LAST_OPEN: Final = select(func.max(SubmissionRow.seq)).where(
+    SubmissionRow.key == bindparam("key"),
+    SubmissionRow.lane == bindparam("lane"),
+    col(SubmissionRow.state).in_(OPEN),
+)
 
 
 def next_living(session: Session, key: bytes, lane: int) -> int:
@@ -127,11 +147,29 @@ def sent_before(session: Session, moment: dt.datetime, limit: int) -> list[Submi
     return list(session.exec(chosen.order_by(col(SubmissionRow.number)).limit(limit)))
 
 
-def note_sent(session: Session, hashed: bytes, receipt: dict[str, Any], now: dt.datetime) -> None:
-    """Note that the sealer promised a batch; a block may have been faster, and the receipt is kept all the same."""
-    statement = update(SubmissionRow).where(col(SubmissionRow.hash) == hashed)
-    session.connection().execute(statement.values(receipt=json.dumps(receipt)))
-    _change(session, hashed, ("accepted",), state="sent", changed_at=now)
+def note_sent(session: Session, receipts: Mapping[bytes, Mapping[str, Any]], now: dt.datetime) -> None:
+    """Note the sealer's promises, by batch; a block may have been faster, and the receipt is kept all the same."""
+    if receipts:
+        kept = [{"of": hashed, "told": json.dumps(receipt)} for hashed, receipt in receipts.items()]
+        session.connection().execute(_KEEP_RECEIPT, kept)
+        session.connection().execute(_SENT, [{"of": hashed, "now": now} for hashed in receipts])
+
+
+_TABLE: Final = table_of(SubmissionRow)
+_KEEP_RECEIPT: Final = update(_TABLE).where(_TABLE.c.hash == bindparam("of")).values(receipt=bindparam("told"))
+_SENT: Final = (
+    update(_TABLE)
+    .where(_TABLE.c.hash == bindparam("of"), _TABLE.c.state == "accepted")
+    .values(state="sent", changed_at=bindparam("now"))
+)
+_STANDS: Final = (
+    update(_TABLE)
+    .where(_TABLE.c.hash == bindparam("of"), _TABLE.c.state != "visible")
+    .values(
+        state=bindparam("came"), code=None, reason=None, height=bindparam("block"), place=bindparam("index"),
+        changed_at=bindparam("now"),
+    )
+)  # fmt: skip
 
 
 def note_lost(session: Session, hashed: bytes, now: dt.datetime) -> None:
@@ -161,14 +199,10 @@ def note_visible(session: Session, domain: LedgerDomain, blocks: Iterable[Includ
 
 def _note(session: Session, domain: LedgerDomain, blocks: Iterable[IncludedBlock], state: str) -> None:
     now = dt.datetime.now(dt.UTC)
-    places = {batch.hash(domain): (block.height, batch.index) for block in blocks for batch in block.batches}
-    names = list(places)
-    for at in range(0, len(names), 1_000):
-        part = names[at : at + 1_000]
-        own = session.exec(select(SubmissionRow.hash).where(col(SubmissionRow.hash).in_(part))).all()
-        for hashed in own:
-            height, place = places[hashed]
-            _change(
-                session, hashed, (*OPEN, *DEAD), state=state, code=None, reason=None, height=height, place=place,
-                changed_at=now,
-            )  # fmt: skip
+    told = [
+        {"of": batch.hash(domain), "came": state, "block": block.height, "index": batch.index, "now": now}
+        for block in blocks
+        for batch in block.batches
+    ]
+    if told:
+        session.connection().execute(_STANDS, told)
