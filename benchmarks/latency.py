@@ -176,7 +176,10 @@ async def prepare(day: Day, signer: Signer, writers: dict[str, Writer], database
     """Record the orders, file and check what is carried in later, and record the orders of what is filed later."""
     orders = [(each.shop, each.order) for each in (*day.carried, *day.filed)]
     await post(signer, writers, orders)
-    await asyncio.gather(*(put_payload(writers[each.courier], each) for each in day.carried))
+    for at_once in range(0, len(day.carried), BATCH):
+        await asyncio.gather(
+            *(put_payload(writers[each.courier], each) for each in day.carried[at_once : at_once + BATCH])
+        )
     await post(signer, writers, [(each.courier, each.filed) for each in day.carried])
     end = time.perf_counter() + PATIENCE
     while await asyncio.to_thread(unchecked, database, day.carried):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.mix import TRACES, Signer
 from benchmarks.private_parcels import PrivateParcel
-from benchmarks.rig import Writer, body_of
+from benchmarks.rig import PUSHED_BACK, Writer, body_of
 from ledger.chain.batch import Entry
 from ledger.domain.kinds import KindNumber
 from ledger.domain.limits import TRACE_LANE
@@ -122,9 +122,13 @@ async def send_payloads(listed: Sequence[PrivateParcel], writers: dict[str, Writ
 
 async def put_payload(writer: Writer, parcel: PrivateParcel) -> None:
     """Put one payload into the vault."""
-    answer = await writer.http.put(
-        f"/v1/payloads/0x{parcel.filed.digest.hex()}", content=parcel.envelope,
-        headers={"Content-Type": "application/octet-stream"},
-    )  # fmt: skip
-    if answer.status_code != 204:
-        raise SystemExit(f"a payload was refused: {answer.text}")
+    while True:
+        answer = await writer.http.put(
+            f"/v1/payloads/0x{parcel.filed.digest.hex()}", content=parcel.envelope,
+            headers={"Content-Type": "application/octet-stream"},
+        )  # fmt: skip
+        if answer.status_code == 204:
+            return
+        if answer.status_code not in PUSHED_BACK:
+            raise SystemExit(f"a payload was refused: {answer.text}")
+        await asyncio.sleep(writer.pushed.note(answer))

@@ -25,6 +25,7 @@ from ledger.store.rows import table_of
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import EntryRow, ParcelRow
 from ledger.store.tables.identity import AuthorityCursor, JudgedRow, PersonRow, SayingRow, UseRow
+from ledger.store.tables.screening import ScreeningCursor
 
 K = KindNumber
 USES_EACH: Final = 10
@@ -73,7 +74,8 @@ def fill(database: Database, seals: Seals, parcels: int, asking: int, progress: 
         _put(session, EntryRow, (entry for number in mine for entry in _entries(number)))
         _put(session, JudgedRow, map(_judged, mine))
         _put(session, SayingRow, map(_saying, mine))
-        session.merge(AuthorityCursor(id=1, height=2**31 - 1, parcel=bytes(32)))  # the authority has seen all of it
+        for cursor in (AuthorityCursor, ScreeningCursor):  # authority and screening have seen all of it
+            session.merge(cursor(id=1, height=2**31 - 1, parcel=bytes(32)))
         now = dt.datetime.now(dt.UTC)
         return [
             Holder(

@@ -130,6 +130,7 @@ def gateway(
     from api.gateway import Gateway, Hooks
     from api.gauges import Gauges
     from api.loops import Job, Loops
+    from api.purging import Purge
     from api.submitter import Submitter
     from api.webhooks.dispatcher import Dispatcher
     from api.webhooks.guard import Guard
@@ -178,6 +179,7 @@ def gateway(
         Job("submitter", Submitter(made).step, idle=0.2, bells=(made.bells.accepted,)),
         Job("webhooks", Dispatcher(made, hooks).step, idle=0.1),
         Job("gauges", Gauges(made).step, idle=1.0),
+        Job("purge", Purge(made).step, idle=60.0),
     ]
     if desk:
         jobs.append(Job("identity", desk.authority.step, idle=0.5, bells=(made.bells.projected, made.bells.answered)))

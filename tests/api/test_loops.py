@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
 from itertools import pairwise
 
 import pytest
+from sqlmodel import select
 
 from api import loops
 from api.bells import Bell
 from api.gauges import Gauges
 from api.loops import HEALED, Job, Loops, Trouble
 from api.metrics import REGISTRY
+from api.purging import Purge
 from api.submitter import Submitter
 from ledger.domain.errors import LedgerError
 from ledger.store.database import DatabaseUnavailable
+from ledger.store.tables.access import ChallengeRow, IdempotencyRow, TokenRow
+from ledger.store.tables.identity import CodeRow
 from tests.api.test_submitter import World, world
 
 __all__ = ["world"]
@@ -114,3 +119,23 @@ def test_gauges_say_what_waits_and_how_far_the_rows_are(world: World) -> None:
     assert told() == [2, 0, 1]
     world.project()
     assert told() == [0, 1, 0]
+
+
+def test_what_is_over_is_forgotten_and_nothing_else(world: World) -> None:
+    old, later = world.time - dt.timedelta(days=2), world.time + dt.timedelta(minutes=1)
+    with world.gateway.database.write() as session:
+        for expires, mark in ((old, b"o"), (later, b"l")):
+            session.add(ChallengeRow(challenge=mark * 32, key=bytes(20), expires=expires))
+            session.add(TokenRow(hash=mark * 32, key=bytes(20), org=1, roles=1, office=0, expires=expires))
+            session.add(CodeRow(ticket=mark * 32, code=bytes(32), expires=expires))
+            session.add(IdempotencyRow(caller="a", key=mark.decode(), fingerprint=bytes(32), started=expires))
+    purge = Purge(world.gateway)
+    purge.step()
+    with world.gateway.database.write() as session:
+        for name in (ChallengeRow.challenge, TokenRow.hash, CodeRow.ticket):
+            assert session.exec(select(name)).all() == [b"l" * 32]
+        assert session.exec(select(IdempotencyRow.key)).all() == ["l"]
+        session.add(ChallengeRow(challenge=b"x" * 32, key=bytes(20), expires=old))
+    purge.step()  # not yet again: looking costs a write
+    with world.gateway.database.read() as session:
+        assert len(session.exec(select(ChallengeRow)).all()) == 2
