@@ -34,6 +34,10 @@ LONGEST_WAIT: Final = 25.0
 MAX_WAITERS: Final = 16
 """Callers that may wait at once; each holds a thread. Others are answered at once."""
 RETRY_PAUSE: Final = 1.0
+PAGE_BYTES: Final = 8 << 20
+"""Bytes of transactions after which a page of blocks ends: bounds the memory of whoever reads full blocks."""
+LEAST_PAGE: Final = 2
+"""Blocks in a page however long they are: a reader that begins with the block it has must get a new one."""
 
 
 class NodeStopped(LedgerError):
@@ -336,10 +340,16 @@ class NodeService:
             self._signed[signer] = max(self._signed.get(signer, 0), head.height)
 
     def blocks(self, start: int, count: int) -> list[tuple[Block, bytes]]:
-        """Return up to `count` blocks and seals from a height."""
+        """Return up to `count` blocks and seals from a height; fewer if they are long, but not less than two."""
+        found: list[tuple[Block, bytes]] = []
+        size = 0
         with self._lock:
-            end = min(start + count, self.chain.head.number + 1)
-            return [(self.chain.block(height), self.chain.seal(height)) for height in range(start, end)]
+            for height in range(start, min(start + count, self.chain.head.number + 1)):
+                if len(found) >= LEAST_PAGE and size > PAGE_BYTES:
+                    break
+                found.append((self.chain.block(height), self.chain.seal(height)))
+                size += sum(map(len, found[-1][0].transactions))
+        return found
 
 
 def wait_until(done: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:

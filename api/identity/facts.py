@@ -5,13 +5,14 @@ The read model keeps no words of filings: the block that holds them is asked for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
 from api.gateway import Gateway
 from api.identity.declaring import Facts, Sold
 from ledger.chain.filings import Declared, read_declared
+from ledger.chain.included import IncludedBlock
 from ledger.commitments import word
 from ledger.store import history
 from ledger.store.tables.chain import ParcelRow
@@ -55,13 +56,19 @@ class FactReader:
         batches = {place[:2] for place in wanted}
         found: dict[bytes, Declared] = {}
         for start, count in _runs(sorted({height for height, _, _ in wanted})):
-            for block in self._gateway.node.pages(start, count):
+            for block in self._blocks(start, start + count):
                 for batch in block.batches:
                     for each in batch.entries() if (block.height, batch.index) in batches else ():
                         parcel = wanted.get((block.height, batch.index, each.index))
                         if parcel is not None and word(each.entry.subject) == parcel:
                             found |= _read(parcel, each.entry.extra)
         return found
+
+    def _blocks(self, start: int, end: int) -> Iterator[IncludedBlock]:
+        """Yield the blocks of a range; a page of long ones ends early."""
+        while start < end and (page := self._gateway.node.pages(start, end - start)):
+            yield from page
+            start += len(page)
 
 
 def _read(parcel: bytes, words: Sequence[int]) -> dict[bytes, Declared]:

@@ -21,6 +21,7 @@ from ledger.domain.kinds import KindNumber as K
 from ledger.domain.limits import MAX_BATCH_BYTES
 from ledger.genesis import CONTRACT
 from ledger.keys import LocalSigner
+from node import service
 from node.chain import Chain
 from node.clock import LogicalClock
 from node.follower import Follower
@@ -153,6 +154,19 @@ def test_a_follower_passes_on_and_answers_alike(pair: Pair) -> None:
     ):  # fmt: skip
         assert pair.follower.call(method, *parameters) == pair.sealer.call(method, *parameters)
     assert (pair.sealer.status()["role"], pair.follower.status()["role"]) == ("sealer", "follower")
+
+
+def test_a_page_of_long_blocks_ends_early_and_readers_go_on(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    height = pair.sealer.status()["height"]
+    assert height > 3
+    monkeypatch.setattr(service, "PAGE_BYTES", 1)
+    assert [block.height for block, _ in pair.sealer.blocks(1, 99)] == [1, 2]
+    batches = list(pair.sealer.included(1))
+    late = Follower(Chain(MemoryStore(), pair.day.genesis), None, LogicalClock(START), 1 << 40)
+    late.sync(pair.sealer)
+    assert late.chain.head.number == height
+    monkeypatch.undo()
+    assert len(list(pair.sealer.included(1))) == len(batches) > 0
 
 
 def refused(pair: Pair, document: dict[str, Any]) -> str:
