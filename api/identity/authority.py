@@ -121,10 +121,14 @@ class IdentityAuthority:
                 for one, verified in judged
                 if self._is_open(session, one.row)
             ]
-            for row, judgement in made:  # one of them may have brought up something against another
-                self._take(session, row, judgement, now)
+            # one of them may have brought up something against another
+            referred = history.referred_among(session, [row.id for row, _ in made])
+            for row, judgement in made:
+                waits = judgement.outcome == "checked" and row.id in referred and not _is_said(row)
+                self._take(session, row, AFTER_SCREENING if waits else judgement, now)
             if rows:
                 uses.advance(session, rows[-1])
+            self._recorder.expire(session, now)
         return len(rows) + len(due)
 
     @staticmethod
@@ -147,8 +151,6 @@ class IdentityAuthority:
         """Keep a judgement, and decide to say what follows from it."""
         if row.filing is None:
             return
-        if judgement.outcome == "checked" and self._awaits_screening(session, row):
-            judgement = AFTER_SCREENING
         judged = session.get(JudgedRow, row.filing) or JudgedRow(
             filing=row.filing, parcel=row.id, outcome="", cause=""
         )  # fmt: skip
@@ -183,12 +185,6 @@ class IdentityAuthority:
         session.add(use)
         self._recorder.note(session, facts, content, holder, judgement, now)
         return judgement
-
-    @staticmethod
-    def _awaits_screening(session: Session, row: ParcelRow) -> bool:
-        """Whether a referral is not on chain yet: the check said before it could be what clears the parcel."""
-        referred = Finding.SCREENING_REFERRED in Parcel(int.from_bytes(row.word, "big")).findings
-        return not referred and history.is_referred(session, row.id)
 
     def _holder_of(self, session: Session, content: Content, verified: Verified) -> Registered | None:
         """Return whose the declared number is. A number that another register knows is taken up at its first use."""
@@ -265,6 +261,11 @@ class IdentityAuthority:
         for row in rows:
             row.batch = name
             session.add(row)
+
+
+def _is_said(row: ParcelRow) -> bool:
+    """Whether a referral is on chain: a check said before it could be what clears the parcel."""
+    return Finding.SCREENING_REFERRED in Parcel(int.from_bytes(row.word, "big")).findings
 
 
 def cause_digest(cause: str, salt: bytes) -> bytes:

@@ -16,6 +16,7 @@ from api.identity.filed import Content
 from api.identity.history import Past, referrals
 from api.identity.judgement import Cause, Judgement
 from ledger.chain.rulebook import Rulebook
+from ledger.domain.rules import KST
 from ledger.store import history
 from ledger.store.database import Session
 from ledger.store.people import Registered
@@ -36,6 +37,7 @@ class Recorder:
         self._seals = seals
         self._facts = FactReader(gateway)
         self._book = Rulebook(gateway.node.state)
+        self._expired_on: dt.date | None = None
 
     def read(self, rows: Sequence[ParcelRow]) -> Mapping[bytes, Facts]:
         """Return the facts of filings; the node is asked for all they need, before there is a transaction."""
@@ -45,6 +47,12 @@ class Recorder:
             for goods in facts.declared.goods:
                 self._book.cents(goods, facts.first)
         return found
+
+    def expire(self, session: Session, now: dt.datetime) -> None:
+        """Drop what is too old to count, looked for once a day of the chain until nothing is left."""
+        today = now.astimezone(KST).date()
+        if today != self._expired_on and not history.expire(session, today):
+            self._expired_on = today
 
     def note(
         self, session: Session, facts: Facts | None, content: Content, holder: Registered, judgement: Judgement,

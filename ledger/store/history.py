@@ -19,6 +19,8 @@ from ledger.store.uses import UNDER_WAY
 
 MOST: Final = 200
 """Declarations that are looked at for one filing, newest first; far above every limit."""
+EXPIRE: Final = 200
+"""Declarations that are dropped in one transaction."""
 
 
 def keep(session: Session, new: Declaration) -> None:
@@ -50,6 +52,15 @@ def forget(session: Session, parcel: bytes) -> None:
     session.exec(delete(PurchaseRow).where(col(PurchaseRow.parcel) == parcel))
     session.exec(delete(DeclaredGoodsRow).where(col(DeclaredGoodsRow.parcel) == parcel))
     session.exec(delete(DeclarationRow).where(col(DeclarationRow.parcel) == parcel))
+
+
+def expire(session: Session, today: dt.date) -> int:
+    """Drop what is older than anything looks back; return how many declarations."""
+    old = select(DeclarationRow.parcel).where(col(DeclarationRow.declared_on) <= today - LONGEST).limit(EXPIRE)
+    parcels = list(session.exec(old))
+    for parcel in parcels:
+        forget(session, parcel)
+    return len(parcels)
 
 
 def own(session: Session, new: Declaration) -> list[Declaration]:
@@ -141,14 +152,16 @@ def refer(session: Session, parcel: bytes, filing: bytes, cause: str, reasons: S
     return True
 
 
-def is_referred(session: Session, parcel: bytes) -> bool:
-    """Whether a reason to refer a parcel was left."""
-    return session.exec(select(ReferralRow.number).where(ReferralRow.parcel == parcel)).first() is not None
+def referred_among(session: Session, parcels: Sequence[bytes]) -> set[bytes]:
+    """Return those of some parcels that a reason to refer was left for."""
+    return set(session.exec(select(ReferralRow.parcel).where(col(ReferralRow.parcel).in_(parcels))))
 
 
 def _declarations(session: Session, *conditions: Any) -> list[Declaration]:
     chosen = select(DeclarationRow).where(*conditions).order_by(col(DeclarationRow.declared_on).desc()).limit(MOST)
     rows = list(session.exec(chosen))
+    if not rows:  # most people have nothing else: spare the rest
+        return []
     parcels = [row.parcel for row in rows]
     goods: dict[bytes, dict[int, int]] = {}
     for each in session.exec(select(DeclaredGoodsRow).where(col(DeclaredGoodsRow.parcel).in_(parcels))):

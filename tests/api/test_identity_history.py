@@ -194,6 +194,16 @@ def test_one_yard_for_many_holders_numbers(shops: Shops) -> None:
     assert home not in shops.referred()
 
 
+def test_what_is_too_old_to_count_is_not_kept(shops: Shops) -> None:
+    shops.sell("H1", 9_000)
+    shops.run()
+    for days, left in ((364, 1), (365, 0)):  # weeks without a rate: what is filed then, the contract itself refers
+        shops.node.move_to(START + days * DAY)
+        shops.sell(f"H{days}", 100)
+        shops.run()
+        assert len(shops.declared()) == left, days
+
+
 def test_a_declaration_comes_back_as_it_was_kept(database: Database, shops: Shops) -> None:
     day = dt.date(2025, 10, 20)
     new = Declaration(

@@ -44,13 +44,14 @@ def test_every_target_exists(target: str) -> None:
 
 @pytest.mark.slow
 def test_the_run_it_shows_is_the_run_of_today(tmp_path: Path) -> None:
-    done = clearance("run", "--once", "--home", str(tmp_path / "run"))
+    done = clearance("run", "--once", "--sample-rate", "0", "--home", str(tmp_path / "run"))
     assert done.returncode == 0, done.stdout + done.stderr
-    # the identity authority cuts its batches by the machine's clock, so heads differ from run to run: outcomes must not
+    # authority and screening cut their batches by the machine's clock, so heads and how many entries they needed differ
+    # from run to run, and so does what the random sample picks: outcomes must not
     assert "audit: ok" in README
     assert "audit: ok" in done.stdout
-    rows = {name: count for name, count in ROW.findall(README) if name != "blocks"}
-    assert len(rows) >= 5
+    rows = {name: count for name, count in ROW.findall(README) if name not in ("blocks", "entries")}
+    assert len(rows) >= 4
     assert rows == {name: count for name, count in ROW.findall(done.stdout) if name in rows}
 
 
