@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import Final
 
 from clients.gate import Fate, Gate, State
@@ -41,6 +42,8 @@ LONGEST_PAUSE: Final = 60.0
 POLL: Final = 0.05
 IDLE_PAUSE: Final = 2.0
 """Seconds between two looks: at first, and when nothing moves."""
+PRUNE_EVERY: Final = 3_600.0
+"""Seconds after which a sender that runs on forgets what ended long ago."""
 
 
 class Blocked(LedgerError):
@@ -99,7 +102,7 @@ class Sender:
                     return counts
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise _waiting(waiting, last)
+                    raise _waiting(waiting, wait.error if wait else last)
                 if wait is None:
                     pause, last = (POLL if waiting != before else min(pause * 1.3, IDLE_PAUSE)), None
                     seconds = pause
@@ -108,6 +111,30 @@ class Sender:
                     seconds = pause * random.uniform(0.4, 0.6) if wait.seconds is None else wait.seconds
                 before = waiting
                 sleep(min(seconds, left))
+
+    def serve(self, stop: Event, told: Callable[[LedgerError | None], None]) -> None:
+        """Send whatever comes into the spool until `stop` is set; tell each trouble, and None when it has passed.
+
+        Raises:
+            SpoolInUse: another process sends from the spool.
+        """
+        pause, pruned = FIRST_PAUSE, float("-inf")
+        with self._spool.sending():
+            while not stop.is_set():
+                try:
+                    if time.monotonic() - pruned > PRUNE_EVERY:
+                        self._spool.prune()
+                        pruned = time.monotonic()
+                    wait = self.step()
+                except LedgerError as error:  # of the key, or the disk: it may be mended while we run
+                    wait = Wait(error, LONGEST_PAUSE / 10)
+                told(wait.error if wait else None)
+                if wait is None:
+                    pause = FIRST_PAUSE
+                    stop.wait(POLL if self._spool.counts()["open"] else FIRST_PAUSE)
+                else:
+                    stop.wait(pause if wait.seconds is None else wait.seconds)
+                    pause = min(pause * 2, LONGEST_PAUSE)
 
     def step(self) -> Wait | None:
         """Ask for what is on its way and send what can be sent; return why to wait, if the gate pushes back.

@@ -144,6 +144,11 @@ class Spool(SpoolReader):
                 new += done.rowcount
                 if not done.rowcount:
                     known.append(item.place)
+                    db.execute(
+                        "INSERT OR IGNORE INTO again SELECT ?, id FROM entry"
+                        " WHERE event = ? AND outcome IN ('', 'recorded')",
+                        (ticket, item.event),
+                    )
             self._check_room(db)
         return Added(ticket, new, tuple(known))
 
@@ -286,6 +291,7 @@ class Spool(SpoolReader):
             db.execute(f"DELETE FROM version WHERE batch IN ({old})", (before,))  # noqa: S608
             db.execute(f"DELETE FROM batch WHERE id IN ({old})", (before,))  # noqa: S608
             db.execute("DELETE FROM ticket WHERE at < ? AND id NOT IN (SELECT ticket FROM entry)", (before,))
+            db.execute("DELETE FROM again WHERE entry NOT IN (SELECT id FROM entry)")
         return gone
 
 

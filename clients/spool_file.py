@@ -40,7 +40,17 @@ CREATE INDEX IF NOT EXISTS entry_waiting ON entry (lane, id) WHERE batch IS NULL
 CREATE INDEX IF NOT EXISTS entry_open ON entry (id) WHERE outcome = '';
 CREATE INDEX IF NOT EXISTS entry_batch ON entry (batch, number);
 CREATE INDEX IF NOT EXISTS entry_ticket ON entry (ticket, id);
+CREATE TABLE IF NOT EXISTS again (ticket INTEGER NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (ticket, entry))
+    WITHOUT ROWID;
 """
+
+
+OF_TICKET: Final = (
+    "entry.id IN (SELECT id FROM entry WHERE ticket = ?1"
+    " UNION ALL SELECT again.entry FROM again WHERE again.ticket = ?1)"
+)
+"""Entries of a ticket, those included that another ticket brought first."""
+OF_ANY: Final = "?1 IS NULL"
 
 
 class SpoolFault(LedgerError):
@@ -180,12 +190,17 @@ class SpoolReader:
             for row in rows
         ]
 
+    def has_ticket(self, ticket: int) -> bool:
+        """Return whether a file was taken under a number, though nothing of it may have been kept."""
+        return bool(self._read("SELECT 1 FROM ticket WHERE id = ?", ticket))
+
     def rows(self, ticket: int | None = None, *, open_only: bool = False, limit: int = 1_000_000) -> list[Row]:
-        """Return entries and what became of them, in the order they came."""
+        """Return entries and what became of them, in the order they came; a ticket's too that another one brought."""
+        chosen = OF_ANY if ticket is None else OF_TICKET
         found = self._read(
-            "SELECT place, name, packed, coalesce(batch.state, 'waiting'), outcome, entry.code, effects, batch.code"
+            "SELECT place, name, packed, coalesce(batch.state, 'waiting'), outcome, entry.code, effects, batch.code"  # noqa: S608
             " FROM entry LEFT JOIN batch ON batch.id = entry.batch"
-            " WHERE (?1 IS NULL OR ticket = ?1) AND (NOT ?2 OR outcome = '') ORDER BY entry.id LIMIT ?3",
+            f" WHERE {chosen} AND (NOT ?2 OR outcome = '') ORDER BY entry.id LIMIT ?3",
             ticket, open_only, limit,
         )  # fmt: skip
         return [
@@ -195,7 +210,8 @@ class SpoolReader:
 
     def counts(self, ticket: int | None = None) -> dict[str, int]:
         """Return how many entries are open and how many ended, by outcome."""
-        rows = self._read("SELECT outcome, count(*) FROM entry WHERE ?1 IS NULL OR ticket = ?1 GROUP BY 1", ticket)
+        chosen = OF_ANY if ticket is None else OF_TICKET
+        rows = self._read(f"SELECT outcome, count(*) FROM entry WHERE {chosen} GROUP BY 1", ticket)  # noqa: S608
         found = dict(rows)
         return {name or "open": found.get(name, 0) for name in ("", "recorded", "rejected", "refused")}
 

@@ -42,7 +42,7 @@ def errors() -> Iterator[None]:
     try:
         yield
     except LedgerError as error:
-        fail(error, UNREACHABLE if error.code == "node.unreachable" else FINDING)
+        fail(error, UNREACHABLE if error.code in ("api.unreachable", "node.unreachable") else FINDING)
 
 
 @contextmanager

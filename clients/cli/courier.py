@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from clients.cli import listen
+from clients.cli import book, courier_gateway, listen, scans
 from clients.cli.console import errors, out, say_json
 from clients.cli.session import (
     Json,
@@ -32,6 +32,10 @@ from ledger.domain.errors import LedgerError
 app = typer.Typer(no_args_is_help=True, help="The courier: inbox of orders, filings drafted from it, events.")
 app.command("listen")(listen.listen)
 app.command("trigger")(listen.trigger)
+app.command("scans")(scans.scans)
+app.command("spool")(scans.spool)
+app.command("gateway")(courier_gateway.gateway)
+app.add_typer(book.app, name="book")
 
 
 def _courier(session: Session, spool: Path, open_key: Path) -> Any:

@@ -11,10 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.console import err, errors, out, passphrase, say_json
-from clients.cli.session import Json, Pass
+from clients.cli.session import API, Api, Json, Pass
 from ledger.domain.errors import LedgerError
 
-Gateway = Annotated[str, typer.Option("--gateway", envvar="CLEARANCE_GATEWAY", help="Address of the gateway.")]
 OwnKey = Annotated[Path | None, typer.Option("--key", envvar="CLEARANCE_KEY", help="Keystore of the courier's key.")]
 Seed = Annotated[int | None, typer.Option("--demo-seed", help="Demo chains: take the key from the chain's seed.")]
 Name = Annotated[str, typer.Option("--as", help="Demo chains: which courier.")]
@@ -39,7 +38,7 @@ def signer_of(key: Path | None, passphrase_file: Path | None, seed: int | None, 
 
 
 def listen(
-    gateway: Gateway = "http://127.0.0.1:8000",
+    api: Api = API,
     key: OwnKey = None, passphrase_file: Pass = None, demo_seed: Seed = None, name: Name = "courier-1",
     forward_to: Annotated[str, typer.Option(help="Send each event there as a signed webhook.")] = "",
     print_json: Annotated[bool, typer.Option("--print-json", help="Print each event as one line of JSON.")] = False,
@@ -50,7 +49,7 @@ def listen(
     """Show events as they become final, one line each; forward them as webhooks with a secret made for this run."""
     with errors():
         signer = signer_of(key, passphrase_file, demo_seed, name)
-        listening = Listener(gateway, signer, forward_to, print_json=print_json)
+        listening = Listener(api, signer, forward_to, print_json=print_json)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(listening.run(after, tuple(types or ()), count))
         if listening.cursor:
@@ -132,7 +131,7 @@ def document(event: Any, source: str) -> dict[str, Any]:
 
 def trigger(
     paths: Annotated[list[str] | None, typer.Argument(help="cleared, referred, held, stopped, refused, late.")] = None,
-    gateway: Gateway = "http://127.0.0.1:8000",
+    api: Api = API,
     key: OwnKey = None, passphrase_file: Pass = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed the demo chain was made from.")] = 1,
     name: Name = "courier-1", as_json: Json = False,
@@ -154,6 +153,6 @@ def trigger(
                     f"{row['path']:9} {row['parcel']}  {row['clearance']}: {found}", highlight=False, soft_wrap=True
                 )
 
-        found = send(gateway, seed, name, signer, paths=tuple(paths or ()), told=told)
+        found = send(api, seed, name, signer, paths=tuple(paths or ()), told=told)
         if as_json:
             say_json({"parcels": found})

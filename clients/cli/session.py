@@ -13,7 +13,12 @@ from clients.cli.console import out, passphrase, say_json
 from ledger.domain.errors import LedgerError
 
 Node = Annotated[str, typer.Option(envvar="CLEARANCE_NODE", help="Address of a node.")]
-Token = Annotated[str, typer.Option(envvar="CLEARANCE_TOKEN", help="Access token of the node.")]
+API: Final = "http://127.0.0.1:8000"
+Api = Annotated[str, typer.Option("--api", envvar="CLEARANCE_API", help="Address of the gateway's API.")]
+NodeInstead = Annotated[
+    str, typer.Option("--node", envvar="CLEARANCE_NODE", help="Go straight to the node at this address instead.")
+]
+Token = Annotated[str, typer.Option(envvar="CLEARANCE_TOKEN", help="Access token of the node, with --node.")]
 Key = Annotated[Path, typer.Option(envvar="CLEARANCE_KEY", help="Keystore of the party's key.")]
 Pass = Annotated[Path | None, typer.Option("--passphrase-file", help="File with its passphrase; else it is asked.")]
 SpoolFolder = Annotated[Path, typer.Option("--spool", envvar="CLEARANCE_SPOOL", help="Folder of encrypted payloads.")]

@@ -132,7 +132,10 @@ class Book:
         return Phase(row[0]) if row else None
 
     def _one(self, query: str, name: str) -> Any:
-        found: tuple[Any, ...] | None = self._db.execute(query, (normal(name),)).fetchone()
+        try:
+            found: tuple[Any, ...] | None = self._db.execute(query, (normal(name),)).fetchone()
+        except sqlite3.Error as error:
+            raise BookFault(f"The book cannot be read: {error}.", hint="Check its disk.") from error
         return found
 
 

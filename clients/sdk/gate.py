@@ -20,7 +20,7 @@ class ApiGate:
 
     def __init__(self, client: Client) -> None:
         """Take the client; it is closed with this."""
-        self._client = client
+        self.client = client
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -33,7 +33,7 @@ class ApiGate:
 
     def close(self) -> None:
         """Close the client and its loop."""
-        self._runner.run(self._client.close())
+        self._runner.run(self.client.close())
         self._runner.close()
 
     def call(self, wanted: Coroutine[Any, Any, Found]) -> Found:
@@ -42,12 +42,12 @@ class ApiGate:
 
     def send(self, batch: Batch) -> dict[str, Any]:
         """Post a batch; return the submission."""
-        return dict(self.call(self._client.submit(batch)).document)
+        return dict(self.call(self.client.submit(batch)).document)
 
     def status(self, name: bytes) -> Fate:
         """Say how far a batch came."""
         try:
-            found = self.call(self._client.submission(name))
+            found = self.call(self.client.submission(name))
         except Problem as problem:
             if problem.code == "api.not-found":
                 return Fate(State.UNKNOWN)
@@ -60,13 +60,13 @@ class ApiGate:
         Raises:
             ValueError: another key's.
         """
-        if key != self._client.signer.address:
+        if key != self.client.signer.address:
             raise ValueError("a gateway tells a key its own numbers only")
-        return self.call(self._client.next_seq(lane))
+        return self.call(self.client.next_seq(lane))
 
     def time(self) -> int:
         """Return the chain's time."""
-        return self.call(self._client.chain()).time
+        return self.call(self.client.chain()).time
 
 
 def _outcome(entry: Entry) -> Outcome:

@@ -55,6 +55,11 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
         "동시에 열 수 있는 이벤트 흐름의 수를 넘었습니다.", "Too many event streams of this key are open."
     ),
     "genesis.bench": Sentence("성능 시험용 제네시스 파일입니다.", "The genesis file is a benchmark's."),
+    "gateway.foreign-host": Sentence(
+        "브라우저의 페이지나 다른 이름으로 온 요청은 받지 않습니다.",
+        "Pages in a browser and other hosts' names are not answered.",
+    ),
+    "gateway.media-type": Sentence("받지 않는 형식입니다.", "The address does not take this type."),
     "genesis.invalid": Sentence("제네시스 파일을 쓸 수 없습니다.", "The genesis file cannot be used."),
     "home.in-use": Sentence("그 폴더의 서비스가 이미 돌고 있습니다.", "A service runs on the folder already."),
     "home.missing": Sentence("폴더에 서비스가 없습니다.", "There is no service in the folder."),

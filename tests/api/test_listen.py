@@ -28,7 +28,7 @@ WANTED = {
 
 
 def courier(service: World, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "clients.cli", "courier", *arguments, "--gateway", service.url]
+    command = [sys.executable, "-m", "clients.cli", "courier", *arguments, "--api", service.url]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
