@@ -18,7 +18,7 @@ from ledger.keys import BadSignature
 from node.blocks import Block, InvalidBlock
 from node.chain import Chain, height_key
 from node.clock import LogicalClock
-from node.follower import Follower, Source
+from node.follower import Follower, FromFuture, Source
 from node.sealer import Sealer
 from node.statements import Head
 from node.store import Space, StoreFault
@@ -123,6 +123,9 @@ class NodeService:
         while not self._stop.is_set():
             try:
                 step()
+            except FromFuture as error:  # a clock is wrong, here or there; in time the block is no longer ahead
+                log.warning("%s", error)
+                self._stop.wait(RETRY_PAUSE)
             except (InvalidBlock, StoreFault) as error:
                 self._give_up(error)
             except LedgerError as error:
