@@ -81,7 +81,15 @@ def chain(
     from ledger.keys import LocalSigner
     from node.audit.anvil import SecondEvm
     from node.audit.chain import audit_chain
-    from node.audit.receipts import ChainIndex, check_heads, check_receipts, load_heads, load_receipts
+    from node.audit.members import MemberHistory
+    from node.audit.receipts import (
+        ChainIndex,
+        check_heads,
+        check_receipts,
+        load_heads,
+        load_receipts,
+        suspensions,
+    )
     from node.audit.report import Report
 
     if evm not in ("", "anvil"):
@@ -92,12 +100,13 @@ def chain(
         return
     with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
         signer = LocalSigner.load(key, passphrase(passphrase_file)) if key else None
-        index = ChainIndex(file)
+        index, members = ChainIndex(file), MemberHistory(file)
         second = SecondEvm(file) if evm else None
         try:
 
             def seen(executed: Any) -> None:
                 index.add(executed)
+                members.add(executed)
                 if second:
                     second.execute(executed)
 
@@ -112,7 +121,7 @@ def chain(
         if second:
             findings += second.findings
         if receipts:
-            findings += check_receipts(index, load_receipts(receipts))
+            findings += check_receipts(index, load_receipts(receipts), suspensions(index, members))
         if heads:
             findings += check_heads(index, bytes.fromhex(report.subject["genesis"][2:]), load_heads(heads))
         subject = dict(report.subject) | ({"second_evm": second.name} if second else {})

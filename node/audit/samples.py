@@ -14,16 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ledger.chain.included import IncludedBatch, read_batch
+from ledger.chain.included import IncludedBatch
 from ledger.chain.sampling import REVEAL_LATEST, DayStatement, day_end, day_of, day_statements, picked, picked_digest
 from ledger.domain.kinds import KindNumber
 from ledger.domain.roles import Role
 from ledger.domain.words import ORG
-from ledger.genesis import CONTRACT
+from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
 from node.audit.report import Found
 from node.blocks import ExecutedBlock
-from node.transactions import body_of
 
 K = KindNumber
 RESULTS: Final = (K.SCREENED_PASSED, K.SCREENED_REFERRED)
@@ -94,13 +93,7 @@ class SampleHistory:
         """Take an executed block; `members` must have seen it."""
         block = executed.block
         self.time = block.header.timestamp
-        for index, raw in enumerate(block.transactions):
-            body = body_of(raw)
-            logs = [(log.topics, log.data) for log in executed.receipts[index].logs]
-            carries = body.to == CONTRACT and executed.receipts[index].status
-            batch = read_batch(block.height, index, body.data, logs) if carries else None
-            if batch is None:
-                continue
+        for batch in batches_of(executed):
             if self._screens(batch.org):
                 self.statements += day_statements(self.members.genesis.domain, batch)
             if not batch.batch.is_trace:
