@@ -20,8 +20,8 @@ from benchmarks.plain_http import Connections
 from benchmarks.read_model import Holder, fill
 from benchmarks.rig import PUSHED_BACK, Service, milliseconds, running
 from clients.cli.api import master_key, open_database
+from clients.cli.vault import open_vault, seals_of
 from ledger.store.migrations import migrate
-from ledger.store.sealing import Seals
 
 ASKING: Final = 1_000
 """People who ask, in turn: each less often than one may."""
@@ -101,7 +101,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         home = Path(folder)
         database = open_database(home / "gateway", options.database)
         migrate(database)
-        seals = Seals(master_key(home / "gateway", "identity.key"))
+        vault = open_vault(home / "gateway", database)
+        seals = seals_of(master_key(home / "gateway", "identity.key"), vault)
         began = time.perf_counter()
         with Progress(transient=True) as bar:
             task = bar.add_task("read model", total=options.buyers_parcels)
@@ -110,6 +111,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             )
         filled = time.perf_counter() - began
         database.close()
+        vault.keys.data.close()
         size = sum(path.stat().st_size for path in (home / "gateway").glob("gateway.db*"))
         with running(home, options.database, "--demo-seed", "1", "--demo-parcels", "2") as service:
             found = asyncio.run(open_loop(service, holders, options.buyers_rate, options.buyers_seconds))

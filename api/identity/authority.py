@@ -7,11 +7,12 @@ second, shuffled, and stops of parcels still in the air are spread over later cu
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -28,11 +29,12 @@ from ledger.chain.state import Parcel
 from ledger.domain.errors import InvalidPCCC
 from ledger.domain.findings import Finding
 from ledger.domain.history import is_company_code
+from ledger.domain.identifiers import PCCC
 from ledger.domain.kinds import KindNumber, Status
 from ledger.domain.limits import STOP_LANE
 from ledger.domain.words import PARCEL
 from ledger.keys import LocalSigner
-from ledger.store import history, leases, people, submissions, uses
+from ledger.store import history, leases, people, submissions, uses, vault
 from ledger.store.database import Session
 from ledger.store.people import Registered
 from ledger.store.sealing import Seals
@@ -121,6 +123,7 @@ class IdentityAuthority:
                 for one, verified in judged
                 if self._is_open(session, one.row)
             ]
+            vault.note_numbers(self._gateway.payloads, session, _numbers(filed))
             # one of them may have brought up something against another
             referred = history.referred_among(session, [row.id for row, _ in made])
             for row, judgement in made:
@@ -266,6 +269,14 @@ class IdentityAuthority:
 def _is_said(row: ParcelRow) -> bool:
     """Whether a referral is on chain: a check said before it could be what clears the parcel."""
     return Finding.SCREENING_REFERRED in Parcel(int.from_bytes(row.word, "big")).findings
+
+
+def _numbers(filed: Sequence[Filed]) -> Iterator[tuple[bytes | None, str]]:
+    """Return the numbers that payloads declare, by digest; what is no number is nobody's to be found by."""
+    for each in filed:
+        with contextlib.suppress(InvalidPCCC):
+            if each.content is not None:
+                yield each.row.payload, PCCC.parse(each.content.number).value
 
 
 def cause_digest(cause: str, salt: bytes) -> bytes:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from api.gateway import Gateway
 from api.identity.verifier import Claim
 from ledger.domain.rules import KST
-from ledger.payloads import PayloadFault, open_payload
+from ledger.payloads import Payload
 from ledger.store import vault
 from ledger.store.tables.chain import ParcelRow
 
@@ -104,14 +104,18 @@ class FilingReader:
 
     def read(self, rows: Sequence[ParcelRow]) -> list[Filed]:
         """Read the newest filing of each parcel."""
-        digests = [row.payload for row in rows if row.payload]
-        envelopes = vault.fetch(self._gateway.payloads, digests, WHO, WHY)
-        return [self._filed(row, envelopes.get(row.payload or b"")) for row in rows]
+        wanted = {row.payload: row.opener for row in rows if row.payload}
+        opened = vault.open_all(self._gateway.payloads, wanted, self._opener, WHO, WHY)
+        return [self._filed(row, opened) for row in rows]
 
-    def _filed(self, row: ParcelRow, envelope: bytes | None) -> Filed:
-        if envelope is None:
+    @staticmethod
+    def _filed(row: ParcelRow, opened: Mapping[bytes, Payload | None]) -> Filed:
+        if row.payload is None or row.payload not in opened:
             return Filed(row, None)
+        payload = opened[row.payload]
+        if payload is None:
+            return Filed(row, None, unreadable=True)
         try:
-            return Filed(row, read_content(open_payload(envelope, self._opener, row.payload or b"").content))
-        except (PayloadFault, ValueError, AttributeError, RecursionError):
+            return Filed(row, read_content(payload.content))
+        except (ValueError, AttributeError, RecursionError):
             return Filed(row, None, unreadable=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 
 from api.auth import Member, TheGateway
 from api.limits import spend_write
 from api.problems import APIError, not_found
 from api.routes.fields import Hash
 from ledger.payloads import MAX_ENVELOPE, readers_of
+from ledger.store import vault
 
 router = APIRouter(tags=["payloads"])
 
@@ -20,25 +21,37 @@ def keep(
     digest: Hash,
     envelope: Annotated[bytes, Body(media_type="application/octet-stream")],
     gateway: TheGateway,
-    caller: Member,  # noqa: ARG001  members only
+    caller: Member,
 ) -> Response:
     """Keep an envelope (docs/protocol.md) under its payload digest. Keeping it again changes nothing.
 
-    The gateway cannot tell whether the digest is right: whoever opens it does, and a wrong one leaves its filing
-    unchecked.
+    The gateway cannot tell whether the digest is right: whoever opens it does. So every org has a place of its own
+    under a digest, and an envelope that nobody can open stands in nobody else's way.
     """
     if len(envelope) > MAX_ENVELOPE:
         raise APIError("payload.too-large", f"More than {MAX_ENVELOPE} bytes.", hint="Leave out what nobody needs.")
     readers_of(envelope, digest)
-    gateway.payloads.put(digest, envelope)
+    vault.keep(gateway.payloads, digest, envelope, caller.org)
     return Response(status_code=204)
 
 
 @router.get("/v1/payloads/{digest}")
-def read(digest: Hash, gateway: TheGateway, caller: Member) -> Response:
-    """Return an envelope to the orgs it was sealed to; to all others it is not there."""
-    envelope = gateway.payloads.get(digest)
-    own = gateway.genesis.encryption.get(caller.org)
-    if envelope is None or own is None or bytes.fromhex(own) not in readers_of(envelope, digest):
+def read(
+    digest: Hash,
+    gateway: TheGateway,
+    caller: Member,
+    candidate: Annotated[int, Query(ge=0, lt=vault.MAX_LOOKED_AT, description="If the one before does not open.")] = 0,
+) -> Response:
+    """Return an envelope to the orgs it was sealed to; to all others it is not there.
+
+    Where several orgs put one under the digest, `candidate` counts them: your own first, then the oldest. Take the one
+    that opens; a 404 means that there are no more.
+    """
+    own = bytes.fromhex(gateway.genesis.encryption.get(caller.org, ""))
+    who = f"org {caller.org}"
+    found = vault.candidates(gateway.payloads, {digest: caller.org}, who, vault.ASKED).get(digest, [])
+    mine = [each.envelope for each in found if own in readers_of(each.envelope, digest)]
+    if not own or len(mine) <= candidate:
         raise not_found()
-    return Response(envelope, media_type="application/octet-stream", headers={"Cache-Control": "private, no-store"})
+    headers = {"Cache-Control": "private, no-store"}
+    return Response(mine[candidate], media_type="application/octet-stream", headers=headers)

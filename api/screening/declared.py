@@ -12,7 +12,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from api.gateway import Gateway
-from ledger.payloads import PayloadFault, open_payload
+from ledger.payloads import Payload
 from ledger.store import vault
 from ledger.store.tables.chain import EntryRow, ParcelRow
 
@@ -84,13 +84,12 @@ class FilingReader:
 
     def read(self, places: Sequence[tuple[ParcelRow, EntryRow]]) -> list[Filed]:
         """Read filings, each by its parcel and where it stands."""
-        digests = [row.payload for row, _ in places if row.payload]
-        envelopes = vault.fetch(self._gateway.payloads, digests, WHO, WHY)
-        here = [(row, place) for row, place in places if row.payload in envelopes]
+        wanted = {row.payload: row.opener for row, _ in places if row.payload}
+        opened = vault.open_all(self._gateway.payloads, wanted, self._opener, WHO, WHY)
+        here = [(row, place) for row, place in places if row.payload in opened]
         words = self._words([place for _, place in here])
         read = {
-            row.id: self._opened(row, one, envelopes[row.payload or b""])
-            for (row, _), one in zip(here, words, strict=True)
+            row.id: self._filed(row, one, opened[row.payload or b""]) for (row, _), one in zip(here, words, strict=True)
         }
         return [read.get(row.id) or Filed(row, ()) for row, _ in places]
 
@@ -107,9 +106,11 @@ class FilingReader:
             }
         return [blocks[place.height][place.place][place.number] for place in places]
 
-    def _opened(self, row: ParcelRow, words: tuple[int, ...], envelope: bytes) -> Filed:
+    @staticmethod
+    def _filed(row: ParcelRow, words: tuple[int, ...], payload: Payload | None) -> Filed:
+        if payload is None:
+            return Filed(row, words, unreadable=True)
         try:
-            content = open_payload(envelope, self._opener, row.payload or b"").content
-            return Filed(row, words, read_content(content))
-        except (PayloadFault, ValueError, AttributeError, RecursionError):
+            return Filed(row, words, read_content(payload.content))
+        except (ValueError, AttributeError, RecursionError):
             return Filed(row, words, unreadable=True)

@@ -15,6 +15,7 @@ from clients.cli.authority import desk as real_desk
 from clients.cli.authority import keys as authority_keys
 from clients.cli.console import USAGE, errors, fail, out, progress
 from clients.cli.screening import ScreeningSettings, screening_of
+from clients.cli.vault import open_vault, seals_of
 from clients.cli.verifier import chosen, stand_in
 from ledger.domain.errors import LedgerError
 
@@ -78,14 +79,13 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int, verifier: Any = No
     from clients.cli.demo_register import fill
     from clients.sample.members import HANDLES, Keyring
     from clients.sample.plan import Dealer
-    from ledger.store.sealing import Seals
 
     keyring = Keyring(seed)
     signer = keyring.signer("identity")
     known = {key.address.lower() for key in made.genesis.keys}
     if not made.genesis.demo or signer.hex_address not in known:
         raise LedgerError("This is no demo chain of that seed.", hint="Give the seed the chain was made from.")
-    seals = Seals(master_key(home, "identity.key"))
+    seals = seals_of(master_key(home, "identity.key"), made.payloads)
     fill(made.database, seals, Dealer(parcels, seed).deal().holders)
     authority = IdentityAuthority(
         made, seals, signer, HANDLES["identity"], keyring.opener("identity"), verifier=verifier,
@@ -111,7 +111,7 @@ def gateway(
     """Put a gateway together; yield it, its background jobs, the authority's desk and screening.
 
     Args:
-        home: folder of its keys and payloads.
+        home: folder of its keys.
         node_url: the node it asks, with `token`.
         token: access token of that node.
         database: open, with tables.
@@ -134,7 +134,6 @@ def gateway(
     from api.submitter import Submitter
     from api.webhooks.dispatcher import Dispatcher
     from api.webhooks.guard import Guard
-    from ledger.payloads import Spool
     from ledger.store.projector import Projector
     from ledger.store.sealing import Seals
     from node.remote import RemoteNode
@@ -149,12 +148,13 @@ def gateway(
     networks = ("127.0.0.0/8", "::1/128", *allowed) if genesis.demo else allowed
     guard = Guard(tuple(map(ip_network, networks)), plain=genesis.demo)
     hooks = Hooks(Seals(master_key(home, "webhooks.key")), guard)
+    vault = open_vault(home, database)
     made = Gateway(
         database=database,
         node=node,
         genesis=genesis,
         genesis_hash=bytes.fromhex(status["genesisHash"][2:]),
-        payloads=Spool(home / "payloads"),
+        payloads=vault,
         secret=master_key(home, "cursor.key"),
         now=lambda: dt.datetime.now(dt.UTC),
         chain_time=chain_time,
@@ -190,6 +190,7 @@ def gateway(
     finally:
         node.close()
         own.close()
+        vault.keys.data.close()
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from clients.cli.console import errors, out, passphrase
+from clients.cli.vault import open_vault, seals_of
 from ledger.domain.errors import LedgerError
 
 KEYSTORE: Final = "identity.json"
@@ -120,7 +121,6 @@ def desk(made: Any, home: Path, files: AuthorityFiles, verifier: Any = None) -> 
     from api.identity.sign_in import SignIn
     from ledger.domain.roles import Role
     from ledger.keys import LocalSigner
-    from ledger.store.sealing import Seals
 
     word = passphrase(files.passphrase_file)
     signer = LocalSigner.load(files.keystore, word)
@@ -135,7 +135,7 @@ def desk(made: Any, home: Path, files: AuthorityFiles, verifier: Any = None) -> 
             "Payloads of this chain are not sealed to the opening key.",
             hint="Give the key whose public half the genesis file names for the authority.",
         )
-    seals = Seals(master_of(files.master, home))
+    seals = seals_of(master_of(files.master, home), made.payloads)
     authority = IdentityAuthority(made, seals, signer, member.org, opener, verifier=verifier)
     sender = CommandSender(files.code_command) if files.code_command else NoSender()
     orgs = {org.handle: org for org in made.genesis.orgs}
@@ -188,10 +188,9 @@ def register(
     from ledger.domain.identifiers import PCCC
     from ledger.store.migrations import migrate
     from ledger.store.people import register_all
-    from ledger.store.sealing import Seals
 
     with errors():
-        seals = Seals(master_of(master, home))
+        key = master_of(master, home)
         told: dict[str, dict[str, str]] = {}
         with file.open(newline="", encoding="utf-8-sig") as text:
             for line, row in enumerate(csv.DictReader(text), 2):
@@ -202,7 +201,9 @@ def register(
                     raise LedgerError(f"Line {line} is no person.", hint="number,name,phone,zip are needed.") from error
         opened = open_database(home, database)
         migrate(opened)
+        vault = open_vault(home, opened)
         with opened.write() as session:
-            register_all(session, seals, told)
+            register_all(session, seals_of(key, vault), told)
+        vault.keys.data.close()
         opened.close()
         out.print(f"{len(told)} numbers read", highlight=False)

@@ -11,17 +11,19 @@ from ledger.store.sealing import Seals
 
 
 def fill(database: Database, seals: Seals, holders: Iterable[Holder]) -> None:
-    """Register people with their numbers, old and new. Who is known already keeps what he said himself since."""
+    """Register people with their numbers, old and new, in an empty register: who was erased must not come back."""
     with database.write() as session:
-        fresh = [each for each in holders if people.holder(session, seals, each.former or each.person.pccc) is None]
+        if people.is_filled(session):
+            return
+        known = list(holders)
         told = {
             each.former or each.person.pccc: {
                 "name": each.person.name, "phone": each.person.phone, "zip": each.person.zip
             }
-            for each in fresh
+            for each in known
         }  # fmt: skip
         ids = people.register_all(session, seals, told)
-        for holder, identifier in zip(fresh, ids, strict=True):
+        for holder, identifier in zip(known, ids, strict=True):
             if holder.former:
                 people.reissue(session, seals, holder.former, holder.person.pccc)
             if holder.consent_first:

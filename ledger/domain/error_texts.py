@@ -132,7 +132,6 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "unipass.refused": Sentence("UNI-PASS가 오류로 답했습니다.", "UNI-PASS answered with an error."),
     "unipass.too-large": Sentence("UNI-PASS 응답이 너무 큽니다.", "The UNI-PASS answer is too large."),
     "unipass.unreadable": Sentence("UNI-PASS 응답을 읽을 수 없습니다.", "The UNI-PASS answer cannot be read."),
-    "vault.damaged": Sentence("보관소의 봉투가 바뀌었습니다.", "An envelope in the vault was changed."),
     "vault.erased": Sentence("지워진 개인정보입니다.", "It was erased for good."),
     "vault.key-missing": Sentence("보관소의 열쇠가 없습니다.", "A key of the vault is missing."),
     "vault.register-broken": Sentence("삭제 기록부가 바뀌었습니다.", "The register of erasures was changed."),

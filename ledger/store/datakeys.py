@@ -154,8 +154,39 @@ class DataKeys:
         Raises:
             Erased: one of them was destroyed.
         """
-        with self._transaction():
-            return [self.get(name) or self._new(name) for name in names]
+        wanted = list(names)
+        found = self.make_living(wanted)
+        if len(found) < len(set(wanted)):
+            raise Erased("It was erased.", hint="Nothing brings it back; its digest stays on chain.")
+        return [found[name] for name in wanted]
+
+    def make_living(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return keys by name, with one commit for all that are new; what was destroyed is left out."""
+        wanted = list(dict.fromkeys(names))
+        found, missing = self._look(wanted)
+        if missing:
+            with self._transaction():
+                again, missing = self._look(missing)  # another process may have been faster
+                found |= again | {name: self._new(name) for name in missing}
+        return found
+
+    def living(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the keys that are here by name; none is made, and what was destroyed is left out."""
+        return self._look(dict.fromkeys(names))[0]
+
+    def _look(self, names: Iterable[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
+        """Return keys by name, and the names that never had one."""
+        found, missing = {}, []
+        for name in names:
+            try:
+                key = self.get(name)
+            except Erased:
+                continue
+            if key is None:
+                missing.append(name)
+            else:
+                found[name] = key
+        return found, missing
 
     def _new(self, name: bytes) -> bytes:
         key, newest = os.urandom(32), max(self._wrapping)

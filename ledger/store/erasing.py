@@ -65,7 +65,7 @@ def older_than(database: Database, moment: dt.datetime, limit: int = CHUNK) -> l
     """Return payloads that were kept before a moment: what to erase when the time to keep them is over."""
     with database.read() as session:
         chosen = select(EnvelopeRow.digest).where(EnvelopeRow.kept_at < moment, col(EnvelopeRow.sealed).isnot(None))
-        return list(session.exec(chosen.order_by(col(EnvelopeRow.kept_at)).limit(limit)))
+        return list(dict.fromkeys(session.exec(chosen.order_by(col(EnvelopeRow.kept_at)).limit(limit))))
 
 
 def replay(database: Database, vault: Vault, copy: Path | None = None) -> int:

@@ -76,6 +76,11 @@ def reissue(session: Session, seals: Seals, old: str, new: str) -> None:
     session.flush()
 
 
+def is_filled(session: Session) -> bool:
+    """Whether the register holds anybody, or ever did."""
+    return session.exec(select(PersonRow.id).limit(1)).first() is not None
+
+
 def holder(session: Session, seals: Seals, number: str) -> Registered | None:
     """Return who holds a number, or None.
 

@@ -32,6 +32,10 @@ class BlindIndex:
         self._keys = dict(sorted(keys.items(), reverse=True))
         self.newest = max(self._keys)
 
+    def with_older(self, keys: Mapping[int, bytes]) -> BlindIndex:
+        """Return the index that finds under these keys too."""
+        return BlindIndex({**keys, **self._keys})
+
     def of(self, number: str) -> bytes:
         """Return the index of a number under the newest key.
 
@@ -66,6 +70,11 @@ class Seals:
         self._fields = ChaCha20Poly1305(derive(master, "sealed fields"))
         self._codes = derive(master, "one-time codes")
         self._equals = derive(master, "equal values")
+
+    @classmethod
+    def beside(cls, master: bytes, index: BlindIndex, people: DataKeys) -> Seals:
+        """Return the keys of a register beside a vault: its index, which finds what was there before it, its keys."""
+        return cls(master, index.with_older({0: derive(master, "number index")}), people)
 
     def number(self, text: str) -> bytes:
         """Return the index of an identity number (개인통관고유부호).

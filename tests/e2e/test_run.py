@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from clients.cli.processes import free_port, start, wait_ready
-from clients.sample.members import Keyring
+from clients.sample.gateway import Session
+from clients.sample.members import HANDLES, Keyring
+from ledger.payloads import Spool
+from ledger.store.database import Database
+from ledger.store.tables.chain import OrderRow
 from node.home import Home
 from node.remote import RemoteNode
 from tests.e2e.test_sample_day import clearance
@@ -29,6 +34,7 @@ class Running:
     home: Path
     url: str
     token: str
+    gateway: str
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +49,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         if "serving until" in line:
             break
     url = re.search(r"sealer +(http://\S+)", said)
+    gateway = re.search(r"gateway +(http://\S+)", said)
     assert url, said
-    yield Running(home, url[1], (home / "sealer" / "token").read_text().strip())
+    assert gateway, said
+    yield Running(home, url[1], (home / "sealer" / "token").read_text().strip(), gateway[1])
     process.send_signal(signal.SIGINT)
     process.stdout.close()
     assert process.wait(30) == 0
@@ -70,9 +78,10 @@ def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path
     )  # fmt: skip
     (tmp_path / "open.pem").write_bytes(pem)
     (tmp_path / "open.pem").chmod(0o600)
+    fetch_payloads(running, keyring, tmp_path / "spool")
     common = [
         "--node", running.url, "--token", running.token, "--key", str(tmp_path / "key.json"),
-        "--passphrase-file", str(tmp_path / "word"), "--spool", str(running.home / "gateway" / "payloads"),
+        "--passphrase-file", str(tmp_path / "word"), "--spool", str(tmp_path / "spool"),
         "--open-key", str(tmp_path / "open.pem"),
     ]  # fmt: skip
     inbox = clearance("courier", "inbox", "--json", *common)
@@ -91,6 +100,24 @@ def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path
     assert filed.returncode == 1, filed.stderr  # that order is used already: the entry is rejected and explained
     assert filed.stdout, filed.stderr
     assert json.loads(filed.stdout)["entries"][0]["outcome"] == "ORDER_NOT_OPEN"
+
+
+def fetch_payloads(running: Running, keyring: Keyring, folder: Path) -> None:
+    """Fetch the payloads of orders that courier-1 may read from the gateway into a spool."""
+    database = Database(f"sqlite:///{running.home / 'gateway' / 'gateway.db'}")
+    with database.read() as session:
+        handed = select(OrderRow.payload).where(OrderRow.handed == HANDLES["courier-1"])
+        digests = list(session.exec(handed))
+    database.close()
+    node = RemoteNode(running.url, running.token)
+    party = Session(running.gateway, keyring.signer("courier-1"), node.genesis().domain)
+    spool = Spool(folder)
+    for digest in digests:
+        envelope = party.get(digest)
+        if envelope is not None:
+            spool.put(digest, envelope)
+    party.close()
+    node.close()
 
 
 def test_a_follower_refuses_the_rewritten_past_and_the_audit_names_it(running: Running, tmp_path: Path) -> None:

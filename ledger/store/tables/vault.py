@@ -14,14 +14,20 @@ from ledger.store.columns import moment, raw
 
 
 class EnvelopeRow(SQLModel, table=True):
-    """One private payload: the writer's envelope, wrapped once more under a data key of its own."""
+    """One envelope of a private payload as one org put it, wrapped once more under the payload's data key.
+
+    Whether an envelope is what its digest says only its readers find out. So each org has a place of its own under a
+    digest: what a stranger puts there takes the place of nobody's.
+    """
 
     __tablename__ = "vault_envelope"
 
     digest: bytes = raw(32, primary_key=True)
     """Payload digest, as on chain. It stays when the payload is erased."""
-    name: bytes = Field(sa_type=LargeBinary(32), unique=True)
-    """Name of its data key: a keyed hash of the digest."""
+    org: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """Handle of the org that put it; 0: not known."""
+    name: bytes = raw(32, index=True)
+    """Name of the payload's data key: a keyed hash of the digest."""
     sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
     """None once it is erased."""
     kept_at: dt.datetime = moment(index=True)
@@ -34,7 +40,7 @@ class VaultIndexRow(SQLModel, table=True):
     __tablename__ = "vault_index"
     __table_args__ = (Index("vault_index_by_key", "key"),)
 
-    digest: bytes = Field(sa_type=LargeBinary(32), primary_key=True, foreign_key="vault_envelope.digest")
+    digest: bytes = raw(32, primary_key=True)
     lookup: bytes = raw(32, primary_key=True, index=True)
     """HMAC-SHA256 of the normalised number."""
     key: int
