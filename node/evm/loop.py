@@ -3,7 +3,8 @@
 py-evm calls three functions for every opcode and checks every operand again. Here a program is decoded once
 (`node.evm.program`), its stack is a list of integers, and what moves numbers, memory words and words of storage is done
 in place. Logs, calls and everything else go through py-evm's own functions, as do creations and precompiles; a run that
-lacks gas or room on the stack goes through py-evm whole. The meaning is py-evm's: the same gas, errors, memory and
+lacks gas or room on the stack goes through py-evm whole. Where it comes by often, Python is made of the code
+(`node.evm.traces`). The meaning is py-evm's: the same gas, errors, memory and
 roots (`tests/node/test_evm_loop.py`). The audit never uses it.
 """
 
@@ -15,13 +16,12 @@ from typing import Any, Final
 
 from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
 from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas, WriteProtection
-from eth.vm.forks.berlin.constants import COLD_SLOAD_COST, WARM_STORAGE_READ_COST
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState
-from eth.vm.forks.london.storage import GAS_SCHEDULE_EIP3529
 from eth.vm.logic.invalid import InvalidOpcode
 
 from node.evm.accounts import FastAccountDB
+from node.evm.costs import COLD, STIPEND, WARM, grow, store
 from node.evm.hashing import keccak
 
 # isort: off
@@ -33,78 +33,15 @@ from node.evm.program import (
 )  # fmt: skip
 
 # isort: on
-from node.evm.slots import Caches, Slots
+from node.evm.slots import Caches
+from node.evm.traces import trace_at
 
 SIGN: Final = 1 << 255
 MAX_STACK: Final = 1024
-STIPEND: Final = 2300
-"""Gas that must be more than left for a store (EIP-2200)."""
-WARM: Final[int] = WARM_STORAGE_READ_COST
-COLD: Final[int] = COLD_SLOAD_COST
-SAME: Final[int] = GAS_SCHEDULE_EIP3529.sload_gas
-SET: Final[int] = GAS_SCHEDULE_EIP3529.sstore_set_gas
-RESET: Final[int] = GAS_SCHEDULE_EIP3529.sstore_reset_gas
-CLEARS: Final[int] = GAS_SCHEDULE_EIP3529.sstore_clears_schedule
-"""Gas of a store whose word is as before, new, changed; refund of one that clears (EIP-3529)."""
-
-
-def _expansion_gas(size: int, end: int) -> int:
-    """Return the gas for memory that grows from `size` to hold `end` bytes (yellow paper, appendix H)."""
-    before, after = size >> 5, (end + 31) >> 5
-    return 3 * (after - before) + after * after // 512 - before * before // 512
-
-
-def _grow(computation: Any, end: int, gas: int) -> tuple[bytearray, int, int]:
-    """Grow the memory to whole words that hold `end` bytes; return it, its size and the gas left.
-
-    Raises:
-        OutOfGas: it cannot be paid.
-    """
-    memory: bytearray = computation._memory._bytes
-    gas -= _expansion_gas(len(memory), end)
-    if gas < 0:
-        raise OutOfGas("Out of gas: memory")
-    more = bytes(((end + 31) >> 5 << 5) - len(memory))
-    try:
-        memory += more
-    except BufferError:  # a view of it is still held, so it cannot move; py-evm makes a copy then too
-        memory = bytearray(memory) + more
-        computation._memory._bytes = memory
-    return memory, len(memory), gas
-
-
-def _store(computation: Any, slots: Slots, slot: int, value: int) -> int:
-    """Write a word of storage; return the gas it costs (EIP-2200, 2929, 3529). The caller checks that it is there."""
-    before = slots.values.get(slot)
-    if before is None:
-        before = slots.load(slot)
-    if slot in slots.warm:
-        gas = 0
-    else:
-        gas = COLD
-        slots.warm.add(slot)
-        computation.state._account_db.warmed.append((slots.warm, slot))
-    if before == value:
-        return gas + SAME
-    original, refund = slots.originals.get(slot, before), 0
-    if original == before:
-        if original == 0:
-            gas += SET
-        else:
-            gas += RESET
-            if value == 0:
-                refund = CLEARS
-    else:
-        gas += SAME
-        if original:
-            refund = CLEARS * ((value == 0) - (before == 0))
-        if original == value:
-            refund += (RESET if original else SET) - SAME
-    if refund:
-        computation.refund_gas(refund)
-    computation.state._account_db._dirty_accounts.add(computation.msg.storage_address)
-    slots.write(slot, before, value)
-    return gas
+HOT: Final = 24
+"""How often the loop comes by before a place becomes a trace; making one takes a millisecond, which 400 runs save."""
+MAX_TRACES: Final = 2_000
+"""Traces of one program at most."""
 
 
 def _finish(computation: Any) -> None:
@@ -128,7 +65,22 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
     values, warm = slots.values, slots.warm
     gas, size, at = meter.gas_remaining, len(memory), 0
     push, pop, number_of = stack.append, stack.pop, int.from_bytes
+    traces, heat, holder = program.traces, program.heat, computation._memory
     while True:
+        trace = traces.get(at)
+        if trace is not None:
+            while trace is not None:
+                at, gas = trace(stack, gas, computation, holder, slots, data)
+                trace = traces.get(at)
+            if at < 0:
+                at = ~at
+            memory = holder._bytes
+            size, values = len(memory), slots.values
+        heat[at] = times = heat.get(at, 0) + 1
+        if times == HOT and len(traces) < MAX_TRACES:
+            found = trace_at(program, at)
+            if found is not None:
+                traces[at] = found
         cost, need, room, steps, following = runs.get(at) or program.run_at(at)
         gas -= cost
         if gas < 0 or not need <= len(stack) <= MAX_STACK - room:
@@ -140,12 +92,12 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 if opcode == LOAD_AT:
                     start, end = argument
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     push(number_of(memory[start:end], "big"))
                 elif opcode == STORE_AT:
                     start, end = argument
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     memory[start:end] = pop().to_bytes(32, "big")
                 elif opcode == PUSHES:
                     stack += argument
@@ -158,21 +110,21 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 elif opcode == COPY_WORD:
                     start, end, target, behind = argument
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     if size < behind:
-                        memory, size, gas = _grow(computation, behind, gas)
+                        memory, size, gas = grow(computation, behind, gas)
                     memory[target:behind] = memory[start:end]
                 elif opcode == LOAD_AND:
                     start, end = argument
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     stack[-1] &= number_of(memory[start:end], "big")
                 elif opcode == SHL_BY:
                     stack[-1] = stack[-1] << argument & MAX_WORD
                 elif opcode == STORE_WORD:
                     start, end, word = argument
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     memory[start:end] = word
                 elif opcode == SHR_BY:
                     stack[-1] >>= argument
@@ -183,7 +135,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 elif opcode == LOAD_ADD:
                     start, end = argument
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     stack[-1] = stack[-1] + number_of(memory[start:end], "big") & MAX_WORD
                 elif opcode == DATA_AT:
                     push(number_of(data[argument : argument + 32].ljust(32, b"\0"), "big"))
@@ -191,7 +143,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                     start, length = argument
                     end = start + length
                     if length and size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     gas -= 6 * ((length + 31) >> 5)
                     if gas < 0:
                         raise OutOfGas("Out of gas: hash")
@@ -200,7 +152,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                     length = stack[-1]
                     end = argument + length
                     if length and size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     gas -= 6 * ((length + 31) >> 5)
                     if gas < 0:
                         raise OutOfGas("Out of gas: hash")
@@ -242,13 +194,13 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 start = stack[-1]
                 end = start + 32
                 if size < end:
-                    memory, size, gas = _grow(computation, end, gas)
+                    memory, size, gas = grow(computation, end, gas)
                 stack[-1] = number_of(memory[start:end], "big")
             elif opcode == MSTORE:
                 start = pop()
                 end = start + 32
                 if size < end:
-                    memory, size, gas = _grow(computation, end, gas)
+                    memory, size, gas = grow(computation, end, gas)
                 memory[start:end] = pop().to_bytes(32, "big")
             elif opcode == SLOAD:
                 slot = stack[-1]
@@ -270,7 +222,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 if gas <= STIPEND:
                     raise OutOfGas("Out of gas: SSTORE")
                 slot = pop()
-                gas -= _store(computation, slots, slot, pop())
+                gas -= store(computation, slots, slot, pop())
                 if gas < 0:
                     raise OutOfGas("Out of gas: SSTORE")
             elif opcode == MCOPY or opcode == CODECOPY or opcode == CALLDATACOPY:  # noqa: SIM109  # a tuple is slower
@@ -281,7 +233,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 if length:
                     end = (max(target, start) if opcode == MCOPY else target) + length
                     if size < end:
-                        memory, size, gas = _grow(computation, end, gas)
+                        memory, size, gas = grow(computation, end, gas)
                     source = memory if opcode == MCOPY else program.code if opcode == CODECOPY else data
                     memory[target : target + length] = source[start : start + length].ljust(length, b"\0")
             elif opcode == JUMP:
@@ -305,7 +257,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 length = stack[-1]
                 end = start + length
                 if length and size < end:
-                    memory, size, gas = _grow(computation, end, gas)
+                    memory, size, gas = grow(computation, end, gas)
                 gas -= 6 * ((length + 31) >> 5)
                 if gas < 0:
                     raise OutOfGas("Out of gas: hash")

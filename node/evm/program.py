@@ -59,14 +59,16 @@ it goes on if no jump is taken. A plain tuple: Python unpacks it fastest.
 
 
 class Program:
-    """Code with its jump targets and the runs decoded so far, by where they begin."""
+    """Code with its jump targets; by their places the runs decoded so far, how often each was taken, and traces."""
 
-    __slots__ = ("code", "runs", "targets")
+    __slots__ = ("code", "heat", "runs", "targets", "traces")
 
     def __init__(self, code: bytes) -> None:
         """Find the places jumps may lead to: what lies inside the data of a push is none."""
         self.code = code
         self.runs: dict[int, Run] = {}
+        self.heat: dict[int, int] = {}
+        self.traces: dict[int, Any] = {}
         targets = set()
         at = 0
         while at < len(code):

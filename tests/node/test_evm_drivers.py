@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from eth.vm.forks.cancun.state import CancunState
 
+from node.evm import loop
 from node.evm.loop import FastState
 from node.evm.slots import Caches
 from node.evm.state import StateMaker
@@ -19,6 +20,12 @@ HISTORIES = 400
 """Of four random contracts each, and of transactions of which some create what is as random."""
 BLOCKS = 3
 PARTS = 4
+
+
+@pytest.fixture(autouse=True)
+def hot_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a place become a trace when it is met the second time."""
+    monkeypatch.setattr(loop, "HOT", 2)
 
 
 def history(seed: int, makers: list[StateMaker]) -> list[Any]:

@@ -16,6 +16,7 @@ from ledger.chain import calls
 from ledger.genesis import CONTRACT
 from node.blocks import EMPTY_ROOT
 from node.chain import Chain
+from node.evm import loop
 from node.evm.executor import Driver, Executor
 from node.evm.loop import FastState
 from node.evm.program import EFFECTS, OPCODES, program_of
@@ -25,7 +26,7 @@ from tests.node.days import Day
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT opcode:DeprecationWarning")
 HERE, OTHER, SENDER = b"\x0a" * 20, b"\x0b" * 20, b"\x0c" * 20
 CONTEXT = CancunTransactionContext(gas_price=0, origin=SENDER, blob_versioned_hashes=[b"\1" * 32])
-RETURN_TOP = bytes.fromhex("5f5260205ff3")
+TOP = bytes.fromhex("5f5260205ff3")
 """Returns the top of the stack."""
 EDGES = [0, 1, 2, 31, 32, 33, 255, 256, 257, 1023, 2**16, 2**32, 2**64, 2**255 - 1, 2**255, 2**256 - 1]
 
@@ -47,11 +48,21 @@ def outcome(driver: type[CancunState], codes: dict[bytes, bytes], data: bytes, g
     return done.is_error, done.get_gas_remaining(), done.output, done.return_data, logs, refund, state.make_state_root()
 
 
+@pytest.fixture(autouse=True)
+def hot_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a place become a trace when it is met the second time."""
+    monkeypatch.setattr(loop, "HOT", 2)
+
+
 def same(codes: dict[bytes, bytes], data: bytes, gas: int, *, static: bool = False) -> bool:
-    """Check that both drivers do the same; return whether the program failed."""
+    """Check that both drivers do the same; return whether the program failed.
+
+    The faster one three times: by the loop, with traces of what was met, and with those that need less gas.
+    """
     plain = outcome(CancunState, codes, data, gas, static=static)
-    fast = outcome(FastState, codes, data, gas, static=static)
-    assert plain == fast, {address.hex(): code.hex() for address, code in codes.items()}
+    for _ in range(3):
+        fast = outcome(FastState, codes, data, gas, static=static)
+        assert plain == fast, {address.hex(): code.hex() for address, code in codes.items()}
     return bool(plain[0])
 
 
@@ -93,6 +104,48 @@ def test_random_programs(seed: int) -> None:
         data = dice.randbytes(dice.choice([0, 1, 31, 32, 33, 100]))
         failed += same(codes, data, dice.choice([20, 100, 1_000, 30_000, 200_000]), static=dice.random() < 0.2)
     assert 100 < failed < 990, "both endings must occur"
+
+
+@pytest.mark.slow
+def test_every_limit_of_gas_on_traces() -> None:
+    """Programs that became traces with enough gas, then with ever less: it ends where py-evm ends."""
+    dice, failed = random.Random(7), 0
+    for _ in range(40):
+        codes = {HERE: random_program(dice), OTHER: random_program(dice)}
+        same(codes, b"", 100_000)
+        failed += sum(same(codes, b"", gas) for gas in range(2, 120, 5))
+    assert 100 < failed < 960, "both endings must occur"
+
+
+@pytest.mark.slow
+def test_gas_ends_behind_a_branch_of_a_trace() -> None:
+    """What was charged before it (memory, a hash, a slot) may be what is missing behind it."""
+    for before in (b"\x5f\x51\x50", b"\x5f\x5f\x20\x50", push(64) + b"\x5f\x20\x50", b"\x5f\x54\x50", b"\x5f\x5f\x53"):
+        code = before + b"\x36" + push(len(before) + 4) + b"\x57" + b"\x5b" + push(3) * 9 + b"\x02" * 8 + b"\x00"
+        for data in (b"", b"x"):
+            same({HERE: code, OTHER: b""}, data, 5_000)
+            endings = {same({HERE: code, OTHER: b""}, data, gas) for gas in [*range(150), *range(2_090, 2_240)]}
+            assert endings == {True, False}
+
+
+def test_words_of_memory_that_lie_across_one_another() -> None:
+    """A trace remembers what it stored: not where something else was written over a part of it."""
+    store_1, load, ends = b"\x7f" + b"\1" * 32 + push(64) + b"\x52", push(64) + b"\x51", TOP
+    for place in (0, 32, 33, 40, 63, 64, 65, 95, 96, 97, 128):
+        at, known = push(place), store_1 + load + b"\x50"
+        data_at = push(0) + b"\x35" + b"\x01"  # a place that the trace does not know
+        over = (
+            b"\x7f" + b"\2" * 32 + at + b"\x52",
+            b"\x7f" + b"\2" * 32 + at + data_at + b"\x52",
+            push(3) + push(0) + at + b"\x37",
+            push(40) + push(0) + at + b"\x37",
+            push(9) + push(0) + at + b"\x39",
+            push(9) + push(70) + at + b"\x5e",
+            push(5) + data_at + push(0) + at + b"\x37",
+            push(9) + at + b"\x53",
+        )
+        for each in over:
+            same({HERE: known + each + load + ends, OTHER: b""}, bytes(32) + b"\3" * 9, 100_000)
 
 
 def test_every_opcode_on_full_and_empty_stacks() -> None:
