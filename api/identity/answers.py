@@ -82,7 +82,7 @@ class Answers:
             use.consented = use.consented or what == "consented"
             session.add(use)
             if what == "denied":
-                history.forget(session, use.parcel)
+                history.forget(session, [use.parcel])
             if what == "denied" and parcel is not None and parcel.released_at is None:
                 self._authority.stop(session, parcel, f"denied {identifier}", Cause.DENIED, now)
             if what == "consented" and parcel is not None:

@@ -22,7 +22,7 @@ from api.gateway import Gateway
 from api.identity.declaring import Facts
 from api.identity.filed import Content, Filed, FilingReader
 from api.identity.judgement import Cause, Judgement, Verified, judge
-from api.identity.recording import Recorder
+from api.identity.recording import Recorder, Round
 from api.identity.verifier import Outcome, OwnRegister, Verifier
 from ledger.chain.batch import Batch, Entry
 from ledger.chain.state import Parcel
@@ -118,11 +118,13 @@ class IdentityAuthority:
             for row, each in zip(again, due, strict=True):
                 if row is None or row.filing != each.filing:
                     uses.supersede(session, each.filing)
+            judged = [(one, verified) for one, verified in judged if self._is_open(session, one.row)]
+            record = self._recorder.begin(session, [one.row.id for one, _ in judged])
             made = [
-                (one.row, self._made_of(session, one, verified, facts.get(one.row.id), now))
+                (one.row, self._made_of(session, one, verified, record, facts.get(one.row.id), now))
                 for one, verified in judged
-                if self._is_open(session, one.row)
             ]
+            record.end(now)
             vault.note_numbers(self._gateway.payloads, session, _numbers(filed))
             # one of them may have brought up something against another
             referred = history.referred_among(session, [row.id for row, _ in made])
@@ -171,10 +173,10 @@ class IdentityAuthority:
             self.stop(session, row, name, judgement.cause, now)
 
     def _made_of(
-        self, session: Session, filed: Filed, verified: Verified | None, facts: Facts | None, now: dt.datetime
-    ) -> Judgement:
+        self, session: Session, filed: Filed, verified: Verified | None, record: Round, facts: Facts | None,
+        now: dt.datetime,
+    ) -> Judgement:  # fmt: skip
         content = filed.content
-        history.forget(session, filed.row.id)  # what an older filing of it declared
         if content is None or verified is None:
             return Judgement("stopped", Cause.UNREADABLE) if filed.unreadable else NOT_HERE
         if is_company_code(content.number):
@@ -186,7 +188,7 @@ class IdentityAuthority:
         judgement = judge(verified, people.person(session, holder.person), use, now)
         use.receiver_differs = judgement.receiver_differs
         session.add(use)
-        self._recorder.note(session, facts, content, holder, judgement, now)
+        record.note(facts, content, holder, judgement)
         return judgement
 
     def _holder_of(self, session: Session, content: Content, verified: Verified) -> Registered | None:

@@ -6,13 +6,14 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, or_, tuple_
+from sqlalchemy import bindparam, delete, exists, or_, tuple_
 from sqlmodel import Session, col, select
 
 from ledger.domain.facts import Use
 from ledger.domain.history import LONGEST, Declaration, Purchase
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rules import KST
+from ledger.store.rows import upsert
 from ledger.store.tables.chain import EntryRow, MasterRow, ParcelRow
 from ledger.store.tables.history import DeclarationRow, DeclaredGoodsRow, PurchaseRow, ReferralRow, ResaleRow
 from ledger.store.uses import UNDER_WAY
@@ -23,43 +24,60 @@ EXPIRE: Final = 200
 """Declarations that are dropped in one transaction."""
 
 
-def keep(session: Session, new: Declaration) -> None:
-    """Keep what a parcel's newest filing declares; what an older one did was forgotten before."""
-    session.add(
-        DeclarationRow(
-            parcel=new.parcel, person=new.person, filing=new.filing, declared_on=new.declared_on, bill=new.bill,
-            arrived_on=new.arrived_on, cents=new.cents, limit_cents=new.limit_cents, declared_use=int(new.use),
-            cluster=new.cluster,
-        )
-    )  # fmt: skip
-    session.flush()
-    for code, quantity in new.goods.items():
-        session.add(DeclaredGoodsRow(parcel=new.parcel, goods_class=code, quantity=quantity))
-    for each in new.purchases:
-        session.add(
-            PurchaseRow(
-                parcel=new.parcel, supplier=each.supplier, ordered_on=each.ordered_on, person=new.person,
-                cents=each.cents,
-            )
-        )  # fmt: skip
-    session.flush()
+_SEEN: Final = select(
+    exists().where(col(DeclarationRow.person) == bindparam("person")),
+    exists().where(col(ResaleRow.person) == bindparam("person")),
+)
+"""Whether anything is kept of a person: asked for every filing, and for most people nothing is."""
 
 
-def forget(session: Session, parcel: bytes) -> None:
-    """Drop what a parcel declares: it is corrected, or turned out to be nobody's own."""
-    if session.get(DeclarationRow, parcel) is None:
+def keep(session: Session, news: Sequence[Declaration]) -> None:
+    """Keep what parcels' newest filings declare; what older ones did was forgotten before."""
+    upsert(session, DeclarationRow, (
+        {
+            "parcel": new.parcel, "person": new.person, "filing": new.filing, "declared_on": new.declared_on,
+            "bill": new.bill, "arrived_on": new.arrived_on, "cents": new.cents, "limit_cents": new.limit_cents,
+            "declared_use": int(new.use), "cluster": new.cluster,
+        }
+        for new in news
+    ))  # fmt: skip
+    upsert(session, DeclaredGoodsRow, (
+        {"parcel": new.parcel, "goods_class": code, "quantity": quantity}
+        for new in news
+        for code, quantity in new.goods.items()
+    ))  # fmt: skip
+    upsert(session, PurchaseRow, (
+        {"parcel": new.parcel, "supplier": each.supplier, "ordered_on": each.ordered_on, "person": new.person,
+         "cents": each.cents}
+        for new in news
+        for each in new.purchases
+    ))  # fmt: skip
+
+
+def forget(session: Session, parcels: Sequence[bytes]) -> None:
+    """Drop what parcels declare: they are corrected, or turned out to be nobody's own."""
+    known = select(DeclarationRow.parcel).where(col(DeclarationRow.parcel).in_(parcels))
+    kept = list(session.exec(known)) if parcels else []
+    if not kept:
         return
-    session.exec(delete(PurchaseRow).where(col(PurchaseRow.parcel) == parcel))
-    session.exec(delete(DeclaredGoodsRow).where(col(DeclaredGoodsRow.parcel) == parcel))
-    session.exec(delete(DeclarationRow).where(col(DeclarationRow.parcel) == parcel))
+    for table, parcel in (
+        (PurchaseRow, PurchaseRow.parcel), (DeclaredGoodsRow, DeclaredGoodsRow.parcel),
+        (DeclarationRow, DeclarationRow.parcel),
+    ):  # fmt: skip
+        session.exec(delete(table).where(col(parcel).in_(kept)))
+
+
+def seen(session: Session, person: bytes) -> tuple[bool, bool]:
+    """Whether a person has declarations, and whether there are reports that he resells."""
+    declared, reported = session.execute(_SEEN, {"person": person}).one()
+    return bool(declared), bool(reported)
 
 
 def expire(session: Session, today: dt.date) -> int:
     """Drop what is older than anything looks back; return how many declarations."""
     old = select(DeclarationRow.parcel).where(col(DeclarationRow.declared_on) <= today - LONGEST).limit(EXPIRE)
     parcels = list(session.exec(old))
-    for parcel in parcels:
-        forget(session, parcel)
+    forget(session, parcels)
     return len(parcels)
 
 

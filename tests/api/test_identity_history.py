@@ -212,11 +212,11 @@ def test_a_declaration_comes_back_as_it_was_kept(database: Database, shops: Shop
         purchases=(Purchase(b"s" * 32, day, 1), Purchase(b"t" * 32, day, 0)),
     )  # fmt: skip
     with database.write() as session:
-        history.keep(session, new)
+        history.keep(session, [new])
         assert history.own(session, new) == [new]
         assert history.clustered(session, new) == [new]
-        history.forget(session, new.parcel)
-        history.keep(session, new)
+        history.forget(session, [new.parcel])
+        history.keep(session, [new])
         assert history.own(session, new) == [new]
-        history.forget(session, new.parcel)
+        history.forget(session, [new.parcel])
         assert not any(session.exec(select(table)).all() for table in (PurchaseRow, DeclaredGoodsRow))

@@ -11,13 +11,18 @@ import pytest
 from sqlalchemy import event, text
 from sqlmodel import Session, select
 
-from ledger.store import access, buyers, leases, parcels, submissions, uses
+from ledger.domain.history import Declaration, Purchase
+from ledger.store import access, buyers, history, leases, parcels, submissions, uses
 from ledger.store.database import Database
 from ledger.store.migrations import migrate
 from ledger.store.tables.identity import UseRow
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 PERSON, PARCEL, KEY = bytes(16), bytes(32), bytes(20)
+DECLARED = Declaration(
+    parcel=PARCEL, filing=KEY, person=PERSON, declared_on=NOW.date(), cents=1, limit_cents=1, bill=PARCEL,
+    arrived_on=NOW.date(), purchases=(Purchase(PARCEL, NOW.date(), 1),), cluster=PARCEL,
+)  # fmt: skip
 ASKED: dict[str, Callable[[Session], object]] = {
     "uses of a number": lambda session: uses.of_person(session, PERSON, limit=20),
     "the next page of them": lambda session: uses.of_person(session, PERSON, before=(NOW, "use_1"), limit=20),
@@ -36,6 +41,13 @@ ASKED: dict[str, Callable[[Session], object]] = {
     "what is late": lambda session: submissions.sent_before(session, NOW, 64),
     "entries of a batch": lambda session: parcels.entries_of_batch(session, 1, 0),
     "filings to judge": lambda session: uses.waiting_filings(session, NOW, 10),
+    "whether anything is kept of a person": lambda session: history.seen(session, PERSON),
+    "what a person declared": lambda session: history.own(session, DECLARED),
+    "what was declared for an address": lambda session: history.clustered(session, DECLARED),
+    "where filings stand": lambda session: history.filing_places(session, [PARCEL, bytes(31) + b"1"]),
+    "who sold": lambda session: history.sold(session, [PARCEL]),
+    "what arrived": lambda session: history.arrivals(session, [1]),
+    "what was referred": lambda session: history.referred_among(session, [PARCEL, bytes(31) + b"1"]),
     "a lease": lambda session: leases.hold(session, "job", "me", NOW, dt.timedelta(seconds=1)),
 }
 
@@ -75,7 +87,8 @@ def plans(database: Database, ask: Callable[[Session], object]) -> list[str]:
 def test_it_is_found_by_an_index(sqlite: Database, what: str) -> None:
     found = plans(sqlite, ASKED[what])
     assert found
-    assert not [each for each in found if each.startswith("SCAN")], found
+    tables = [each for each in found if each != "SCAN CONSTANT ROW"]  # a row that the statement itself spells out
+    assert not [each for each in tables if each.startswith("SCAN")], found
 
 
 def test_a_walk_would_be_seen(sqlite: Database) -> None:
