@@ -15,11 +15,13 @@ from clients.cli.authority import desk as real_desk
 from clients.cli.authority import keys as authority_keys
 from clients.cli.console import USAGE, errors, fail, out, progress
 from clients.cli.screening import ScreeningSettings, screening_of
+from clients.cli.vault import app as vault_app
 from clients.cli.vault import open_vault, seals_of
 from clients.cli.verifier import chosen, stand_in
 from ledger.domain.errors import LedgerError
 
 app = typer.Typer(no_args_is_help=True, help="Run the gateway: writers' and buyers' API over a node.")
+app.add_typer(vault_app, name="vault")
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The gateway's folder.")]
 NodeOption = Annotated[str, typer.Option("--node", envvar="CLEARANCE_NODE", help="Address of the node it asks.")]

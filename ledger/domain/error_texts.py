@@ -133,6 +133,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "unipass.too-large": Sentence("UNI-PASS 응답이 너무 큽니다.", "The UNI-PASS answer is too large."),
     "unipass.unreadable": Sentence("UNI-PASS 응답을 읽을 수 없습니다.", "The UNI-PASS answer cannot be read."),
     "vault.erased": Sentence("지워진 개인정보입니다.", "It was erased for good."),
+    "vault.in-use": Sentence(
+        "보관소의 열쇠를 다른 프로세스가 쓰고 있습니다.", "Another process works with the vault's keys."
+    ),
     "vault.key-missing": Sentence("보관소의 열쇠가 없습니다.", "A key of the vault is missing."),
     "vault.register-broken": Sentence("삭제 기록부가 바뀌었습니다.", "The register of erasures was changed."),
     "webhook.address": Sentence("그 주소로는 알림을 보낼 수 없습니다.", "Webhooks may not go to this address."),

@@ -8,6 +8,7 @@ key, whatever copies of the ciphertext there are. A key that was destroyed is ne
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import os
 import sqlite3
 import threading
@@ -65,6 +66,12 @@ def unseal(key: bytes, sealed: bytes, about: bytes) -> bytes:
     return ChaCha20Poly1305(key).decrypt(sealed[:NONCE], sealed[NONCE:], about)
 
 
+class InUse(LedgerError):
+    """Another process works with these keys."""
+
+    code = "vault.in-use"
+
+
 class KeyFiles:
     """Keys of one purpose as files `1.key`, `2.key`, ...: the newest is used, older ones until nothing needs them."""
 
@@ -117,9 +124,24 @@ class DataKeys:
     parcel or a person to others.
     """
 
-    def __init__(self, path: Path, wrapping: Mapping[int, bytes]) -> None:
-        """Open the file; it is made if missing. `wrapping` are the wrapping keys by id, the highest id wraps."""
+    def __init__(self, path: Path, wrapping: Mapping[int, bytes], *, alone: bool = False) -> None:
+        """Open the file; it is made if missing.
+
+        Args:
+            path: of the file.
+            wrapping: the wrapping keys by id, the highest id wraps.
+            alone: let no other process work with it: who changes keys must not leave others with older ones.
+
+        Raises:
+            InUse: another process works with it, or works with it alone.
+        """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._use = (path.parent / "in-use").open("a")
+        try:
+            fcntl.flock(self._use, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._use.close()
+            raise InUse("Another process works with the vault's keys.", hint="Stop the gateway first.") from error
         self._wrapping = dict(wrapping)
         self._lock = threading.RLock()
         self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=15)
@@ -135,6 +157,15 @@ class DataKeys:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._use.close()
+
+    def copy(self, path: Path) -> None:
+        """Copy the file as it stands at one moment, whoever works with it."""
+        with self._lock:
+            made = sqlite3.connect(path)
+            path.chmod(0o600)
+            self._file.backup(made)
+            made.close()
 
     def name(self, kind: str, identifier: bytes) -> bytes:
         """Return the name of the data key of a payload or a person."""

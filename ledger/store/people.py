@@ -97,6 +97,16 @@ def holder(session: Session, seals: Seals, number: str) -> Registered | None:
     return Registered(person.id, row.retired, told["name"], told["phone"], told.get("zip", ""))
 
 
+def who_holds(session: Session, seals: Seals, number: str) -> bytes | None:
+    """Return the id of the person who holds or held a number, or None; nothing is opened.
+
+    Raises:
+        InvalidPCCC: it is no number at all.
+    """
+    row = _row(session, seals, number)
+    return row.person if row else None
+
+
 def reindex(session: Session, seals: Seals, limit: int = 1_000) -> int:
     """Write numbers anew that stand under an older key of the index; return how many. At 0 the older key can go."""
     chosen = select(NumberRow).where(NumberRow.key != seals.index.newest, col(NumberRow.sealed).isnot(None))

@@ -81,18 +81,21 @@ class _Put:
     fault: BaseException | None = None
 
 
-def keys_in(folder: Path) -> VaultKeys:
-    """Open a folder of keys; it is made if missing.
+def keys_in(folder: Path, *, alone: bool = False) -> VaultKeys:
+    """Open a folder of keys; it is made if missing. `alone`: no other process may work with it meanwhile.
 
     It holds wrapping/ and index/ (keys by id), data-keys.db and erasures.jsonl. In production the wrapping keys come
     from a hardware module instead: put :class:`VaultKeys` together from its parts.
 
     Raises:
         RegisterBroken: the register of erasures was changed.
+        InUse: another process works with it.
     """
     wrapping = KeyFiles(folder / "wrapping").all()
     index = BlindIndex(KeyFiles(folder / "index").all())
-    return VaultKeys(DataKeys(folder / "data-keys.db", wrapping), ErasureRegister(folder / "erasures.jsonl"), index)
+    return VaultKeys(
+        DataKeys(folder / "data-keys.db", wrapping, alone=alone), ErasureRegister(folder / "erasures.jsonl"), index
+    )
 
 
 class Vault:
