@@ -20,8 +20,11 @@ LIMITS: Final = {
     "read": "6000/minute",
     "buyer": "240/minute",
     "code": "10/hour",
+    "code-address": "60/hour",
+    "plain-code": "20/hour",
 }
-"""Requests by class and identity. `public` counts addresses, `code` one-time codes of one number."""
+"""Requests by class and identity. `public` and `code-address` count addresses, `code` one-time codes of a number and an
+address or of a proof of sign-in, `plain-code` those of a number whoever asks (`api.identity.familiar`)."""
 
 
 class RateLimits:
@@ -31,6 +34,10 @@ class RateLimits:
         """Start with nothing spent."""
         self._counters = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._limits: dict[str, RateLimitItem] = {name: parse(rule) for name, rule in LIMITS.items()}
+
+    def is_within(self, what: str, who: str) -> bool:
+        """Count a request, and say whether there were not too many: for what is answered otherwise, not refused."""
+        return self._counters.hit(self._limits[what], what, who)
 
     def spend(self, what: str, who: str) -> None:
         """Count a request.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from api.documented.shapes import Moment, Paged, Sentence
 
@@ -21,6 +21,7 @@ class Session(BaseModel):
 
     object: Literal["session"]
     access_token: str
+    proof: str = Field(description="Send it when asking for the next code: it has an allowance of its own.")
 
 
 class UseListed(BaseModel):

@@ -13,6 +13,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.gateway import Gateway
+from api.identity import familiar
 from api.identity.answers import Holder
 from api.problems import APIError
 from ledger.domain.errors import InvalidPCCC
@@ -53,7 +54,7 @@ class SignIn:
         self._gateway, self._seals, self._sender = gateway, seals, sender
         self._post = ThreadPoolExecutor(1, "codes")  # sending takes time that would tell whom it was sent to
 
-    def send_code(self, number: str, phone: str) -> str:
+    def send_code(self, number: str, phone: str, digits: int = familiar.DIGITS) -> str:
         """Send a code if number and telephone fit the register; return a ticket either way."""
         now = self._gateway.now()
         with self._gateway.database.write() as session:
@@ -63,7 +64,9 @@ class SignIn:
                 found = None
             fits = found is not None and not found.retired and found.has_phone(phone)
             person = found.person if found is not None and fits else None
-            ticket, code = buyers.make_code(session, self._seals, person, now)
+            ticket, code = buyers.make_code(
+                session, self._seals, person, now, familiar.tag(self._gateway.secret, number), digits
+            )
         if found is not None and fits:
             self._post.submit(self._sender.send, found.phone, code)
         return ticket
@@ -88,6 +91,10 @@ class SignIn:
         if token is None:
             raise APIError("identity.sign-in", "The code is wrong or too old.", hint="Ask for a new code.")
         return token
+
+    def proof(self, ticket: str) -> str:
+        """Return a proof of the sign-in by a ticket: its bearer may ask for codes whatever strangers spend."""
+        return familiar.proof(self._gateway.secret, ticket)
 
     def holder(self, token: str) -> Holder:
         """Return whose session a token is.

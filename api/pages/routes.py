@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse
 
 from api.auth import PUBLIC, TheGateway
 from api.identity.answers import Holder
+from api.identity.familiar import spend_code
 from api.identity.shown import shown_uses, status_of, time_line
-from api.limits import RateLimits
 from api.pages.rendering import KST, page
 from api.problems import APIError, not_found
 from api.routes.buyer import COOKIE, TheDesk, counted, number_state, spend_public, use_page
@@ -23,6 +23,9 @@ from ledger.store.tables.identity import AnswerRow
 
 router = APIRouter(include_in_schema=False)
 PAGE: Final = 20
+KNOWN: Final = "known"
+"""Cookie with the proof of an earlier sign-in: it opens nothing, it only may ask for codes."""
+KNOWN_SECONDS: Final = 365 * 86_400
 Text = Annotated[str, Form(max_length=200)]
 
 
@@ -65,11 +68,10 @@ def home(request: Request) -> Response:
 
 
 @router.post("/sign-in/code", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
-def code(request: Request, desk: TheDesk, pccc: Text, phone: Text) -> Response:
+def code(request: Request, gateway: TheGateway, desk: TheDesk, pccc: Text, phone: Text) -> Response:
     """Send a code and ask for it."""
-    limits: RateLimits = request.app.state.limits
-    limits.spend("code", pccc.strip().upper())
-    return page(request, "sign_in.html", sent=True, wrong=False, ticket=desk.sign_in.send_code(pccc, phone))
+    digits = spend_code(request, gateway.secret, pccc, request.cookies.get(KNOWN, "")[:120])
+    return page(request, "sign_in.html", sent=True, wrong=False, ticket=desk.sign_in.send_code(pccc, phone, digits))
 
 
 @router.post("/sign-in", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
@@ -83,6 +85,10 @@ def enter(request: Request, desk: TheDesk, ticket: Text, code: Text, device_key:
     answer.set_cookie(
         COOKIE, token, max_age=1_800, httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
+    answer.set_cookie(
+        KNOWN, desk.sign_in.proof(ticket), max_age=KNOWN_SECONDS, path="/sign-in", httponly=True, samesite="strict",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
     return answer
 
 

@@ -15,6 +15,7 @@ from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway
 from api.identity.answers import ANSWERS, Holder
 from api.identity.desk import Desk
+from api.identity.familiar import spend_code
 from api.identity.judgement import is_frozen
 from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_uses, status_of, time_line
 from api.limits import RateLimits
@@ -79,6 +80,7 @@ class CodeIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     pccc: str = Field(max_length=40, description="Identity number for customs.", examples=["P990000000001"])
     phone: str = Field(max_length=40, examples=["01000000001"])
+    proof: str = Field(default="", max_length=120, description="Of an earlier sign-in: it has its own allowance.")
 
 
 class SessionIn(BaseModel):
@@ -123,17 +125,17 @@ class ConsentIn(BaseModel):
 
 
 @router.post("/v1/buyer/codes", status_code=202, openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
-def send_code(body: CodeIn, desk: TheDesk, request: Request) -> dict[str, Any]:
+def send_code(body: CodeIn, gateway: TheGateway, desk: TheDesk, request: Request) -> dict[str, Any]:
     """Send a one-time code if number and telephone fit the register. The answer is the same either way."""
-    limits: RateLimits = request.app.state.limits
-    limits.spend("code", body.pccc.strip().upper())
-    return {"object": "code", "ticket": desk.sign_in.send_code(body.pccc, body.phone)}
+    digits = spend_code(request, gateway.secret, body.pccc, body.proof)
+    return {"object": "code", "ticket": desk.sign_in.send_code(body.pccc, body.phone, digits)}
 
 
 @router.post("/v1/buyer/sessions", status_code=201, openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def enter(body: SessionIn, desk: TheDesk) -> dict[str, Any]:
     """Trade a ticket and its code for a session of half an hour; a device's key is bound if one is sent."""
-    return {"object": "session", "access_token": desk.sign_in.enter(body.ticket, body.code, body.device_key)}
+    token = desk.sign_in.enter(body.ticket, body.code, body.device_key)
+    return {"object": "session", "access_token": token, "proof": desk.sign_in.proof(body.ticket)}
 
 
 @router.get("/v1/buyer/uses")

@@ -19,9 +19,11 @@ TRIES: Final = 5
 SESSION_LIFE: Final = dt.timedelta(minutes=30)
 
 
-def make_code(session: Session, seals: Seals, person: bytes | None, now: dt.datetime) -> tuple[str, str]:
-    """Make a code for a person, or one that fits nobody; return the ticket and the code."""
-    ticket, code = secrets.token_urlsafe(32), f"{secrets.randbelow(10**6):06}"
+def make_code(
+    session: Session, seals: Seals, person: bytes | None, now: dt.datetime, tag: str, digits: int
+) -> tuple[str, str]:
+    """Make a code for a person, or one that fits nobody; return the ticket, which carries the tag, and the code."""
+    ticket, code = f"{secrets.token_urlsafe(32)}.{tag}", f"{secrets.randbelow(10**digits):0{digits}}"
     name = _hash(ticket)
     session.add(CodeRow(ticket=name, person=person, code=seals.code(name, code), expires=now + CODE_LIFE))
     return ticket, code

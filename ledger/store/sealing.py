@@ -96,6 +96,11 @@ class Seals:
         """Return the name of a person's data key, None where there are none."""
         return self.people.name(PERSON, person) if self.people else None
 
+    def look_for_nobody(self) -> None:
+        """Look for the key of a person there is not."""
+        if self.people:
+            self.people.get(self.people.name(PERSON, os.urandom(16)))
+
     def seal(self, content: Mapping[str, Any], about: bytes, person: bytes | None = None) -> bytes:
         """Seal a small document, bound to the row it stands in, under a person's own key if it is his.
 

@@ -208,7 +208,7 @@ def test_strangers_learn_nothing(service: World) -> None:
         for phone in (each["phone"], "01099999999")
     ]
     assert {(each.status_code, tuple(sorted(each.json())), len(each.json()["ticket"])) for each in answers} == {
-        (202, ("object", "ticket"), 43)
+        (202, ("object", "ticket"), 66)
     }
     for each in answers[1:]:
         wrong = http.post("/v1/buyer/sessions", json={"ticket": each.json()["ticket"], "code": "000000"})
