@@ -1,4 +1,4 @@
-"""The vault on both databases: ciphertext only, openings noted, erased for good whatever is restored, keys change."""
+"""The vault on both databases: ciphertext only, openings noted, erased for good whatever is restored."""
 
 from __future__ import annotations
 
@@ -9,81 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import text
-from sqlmodel import SQLModel, select
+from sqlmodel import select
 
-from ledger.payloads import Payload, PayloadStore, open_payload
+from ledger.payloads import PayloadStore
 from ledger.store import backup, erasing, people, uses
 from ledger.store.database import Database
 from ledger.store.datakeys import DataKeys, Erased, KeyFiles, KeyMissing
-from ledger.store.erasing import erase_payloads, erase_person, replay
-from ledger.store.erasures import ErasureRegister, RegisterBroken
-from ledger.store.migrations import migrate
-from ledger.store.sealing import Seals
+from ledger.store.erasing import erase_payloads, replay
 from ledger.store.tables.identity import NumberRow, PersonRow
 from ledger.store.tables.screening import ScreeningRow
-from ledger.store.tables.vault import EnvelopeRow, ErasureRow, VaultIndexRow
-from ledger.store.vault import Held, Proof, Vault, VaultKeys, keys_in
-
-NOW = dt.datetime(2026, 11, 23, 3, tzinfo=dt.UTC)
-READER = X25519PrivateKey.generate()
-PERSON = {"pccc": "P990000000001", "name": "표본인 00001", "phone": "01000000001"}
-OTHER = {"pccc": "P990000000002", "name": "표본인 00002", "phone": "01000000002"}
-
-
-def payload(house: str, person: dict[str, str] | None = None) -> Payload:
-    return Payload.of({"house_bill": house, "consignee": person or PERSON}, os.urandom(32))
-
-
-class World:
-    """A vault with its database, its keys beside it, and two people."""
-
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.database, self.folder = database, folder
-        self.vault = self.opened()
-        with database.write() as session:
-            for each in (PERSON, OTHER):
-                people.register(session, self.seals, each["pccc"], each["name"], each["phone"])
-
-    def opened(self) -> Vault:
-        """Return the vault as a new process opens it."""
-        keys = keys_in(self.folder)
-        self.seals = Seals(bytes(32), keys.index, keys.data)
-        self.vault = Vault(self.database, keys, lambda: NOW)
-        return self.vault
-
-    def restart(self) -> Vault:
-        self.vault.keys.data.close()
-        return self.opened()
-
-    def put(self, told: Payload, number: str = PERSON["pccc"]) -> bytes:
-        self.vault.put(told.digest, told.sealed([READER.public_key()]))
-        with self.database.write() as session:
-            self.vault.note_numbers(session, {told.digest: number})
-        return told.digest
-
-    def person(self, number: str = PERSON["pccc"]) -> bytes | None:
-        with self.database.read() as session:
-            found = people.holder(session, self.seals, number)
-        return found.person if found else None
-
-    def erase(self) -> int:
-        person = self.person()
-        assert person is not None
-        return erase_person(self.database, self.vault, self.seals, person, NOW)
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path / "vault.key")
-
-
-def everything(database: Database) -> bytes:
-    """Every byte of every row."""
-    with database.engine.connect() as connection:
-        rows = [row for table in SQLModel.metadata.sorted_tables for row in connection.execute(table.select())]
-    return repr(rows).encode() + b"".join(bytes(value) for row in rows for value in row if isinstance(value, bytes))
+from ledger.store.tables.vault import EnvelopeRow
+from ledger.store.vault import Held, Proof, Vault, keys_in
+from tests.store.vaults import NOW, OTHER, PERSON, READER, World, everything, payload
 
 
 def test_an_envelope_comes_back_and_the_database_holds_none(world: World) -> None:
@@ -334,136 +271,3 @@ def test_replay_does_nothing_twice(world: World) -> None:
     before = everything(world.database)
     assert replay(world.database, world.restart()) == 2
     assert everything(world.database) == before
-
-
-# -------------------------------------------------------------------------------------------------- register, keys
-def test_the_register_only_grows(tmp_path: Path) -> None:
-    path = tmp_path / "erasures.jsonl"
-    register = ErasureRegister(path)
-    names = [os.urandom(32) for _ in range(3)]
-    assert [each.name for each in register.append(names, NOW)] == names
-    assert register.append(names, NOW) == []
-    whole = path.read_bytes()
-    path.write_bytes(whole + b'{"number":4,"na')  # a crash in the middle of a line
-    assert [each.name for each in ErasureRegister(path).read()] == names
-    assert path.read_bytes() == whole
-    lines = whole.splitlines(keepends=True)
-    for broken in (
-        lines[1:],
-        [lines[0], lines[2]],
-        [lines[0], lines[1].replace(b'"number":2', b'"number":3'), lines[2]],
-    ):
-        path.write_bytes(b"".join(broken))
-        with pytest.raises(RegisterBroken):
-            ErasureRegister(path)
-
-
-def test_registers_take_what_the_other_has_more(tmp_path: Path) -> None:
-    one, two = ErasureRegister(tmp_path / "1"), ErasureRegister(tmp_path / "2")
-    names = [os.urandom(32) for _ in range(3)]
-    one.append(names[:2], NOW)
-    two.append(names[1:], NOW)
-    assert one.merge(tmp_path / "2") == 1
-    assert one.merge(tmp_path / "2") == 0
-    assert {each.name for each in one.read()} == set(names)
-
-
-def test_the_index_is_made_anew_under_another_key(world: World) -> None:
-    digest = world.put(payload("H1"))
-    person = world.person()
-    files = KeyFiles(world.folder / "index")
-    files.add()
-    world.restart()
-    assert world.person() == person, "both keys find"
-    assert world.vault.reindex() == 1
-    with world.database.write() as session:
-        assert people.reindex(session, world.seals) == 2
-        assert people.reindex(session, world.seals) == 0
-    assert world.vault.reindex() == 0
-    files.destroy(1)
-    world.restart()
-    assert world.person() == person
-    with world.database.read() as session:
-        assert world.vault.find(session, PERSON["pccc"]) == [digest]
-        assert {row.key for row in session.exec(select(VaultIndexRow))} == {2}
-    assert world.erase() == 1
-
-
-def test_wrong_wrapping_keys_open_nothing(world: World) -> None:
-    digest = world.put(payload("H1"))
-    keys = world.vault.keys
-    keys.data.close()
-    for wrapping in ({1: os.urandom(32)}, {2: os.urandom(32)}):
-        data = DataKeys(world.folder / "data-keys.db", wrapping)
-        with pytest.raises(KeyMissing):
-            Vault(world.database, VaultKeys(data, keys.register, keys.index), lambda: NOW).get(digest)
-        data.close()
-
-
-def test_a_database_without_its_keys_opens_nothing(world: World, tmp_path: Path) -> None:
-    digest = world.put(payload("H1"))
-    world.folder = tmp_path / "other.key"
-    assert world.opened().get(digest) is None
-    with world.database.read() as session:
-        row = session.exec(select(PersonRow)).first()
-    assert row is not None
-    with pytest.raises(KeyMissing):
-        world.seals.open(row.sealed, row.id, row.id)
-
-
-def test_the_newest_key_is_not_destroyed(tmp_path: Path) -> None:
-    files = KeyFiles(tmp_path)
-    with pytest.raises(KeyMissing):
-        files.destroy(1)
-    assert (tmp_path / "1.key").stat().st_mode & 0o077 == 0
-
-
-def test_what_was_erased_is_zeroed_in_the_file_of_keys(world: World) -> None:
-    digest = world.put(payload("H1"))
-    name = world.vault.name(digest)
-    row = world.vault.keys.data._file.execute("SELECT wrapped FROM data_key WHERE name = ?", (name,)).fetchone()
-    assert row[0] in (world.folder / "data-keys.db").read_bytes()
-    world.erase()
-    left = b"".join(path.read_bytes() for path in world.folder.rglob("*") if path.is_file())
-    assert row[0] not in left
-
-
-def test_rows_of_before_the_vault_still_open(database: Database, tmp_path: Path) -> None:
-    old = Seals(bytes(32))
-    with database.write() as session:
-        person = people.register(session, old, PERSON["pccc"], PERSON["name"], PERSON["phone"])
-    keys = keys_in(tmp_path / "vault.key")
-    seals = Seals(bytes(32), people=keys.data)
-    with database.read() as session:
-        found = people.holder(session, seals, PERSON["pccc"])
-    assert found is not None
-    assert found.person == person
-    vault = Vault(database, keys, lambda: NOW)
-    assert erase_person(database, vault, seals, person, NOW) == 0
-    with database.read() as session:
-        assert people.holder(session, seals, PERSON["pccc"]) is None
-        assert len(list(session.exec(select(ErasureRow)))) == 1
-
-
-def test_numbers_of_before_the_vault_stay_through_the_migration(empty: Database) -> None:
-    migrate(empty)
-    migrate(empty, "0003")
-    with empty.engine.begin() as connection:
-        connection.execute(
-            text("INSERT INTO person (id, sealed, state, consent_first) VALUES (:i, :i, 'active', false)"),
-            {"i": bytes(16)},
-        )
-        connection.execute(
-            text("INSERT INTO person_number (lookup, person, generation, retired) VALUES (:l, :i, 0, false)"),
-            {"l": bytes(32), "i": bytes(16)},
-        )
-    migrate(empty)
-    with empty.read() as session:
-        assert session.exec(select(NumberRow)).one().key == 0
-
-
-def test_an_envelope_opens_to_what_was_sealed(world: World) -> None:
-    told = payload("H1")
-    envelope = world.vault.get(world.put(told))
-    assert envelope is not None
-    assert open_payload(envelope, READER, told.digest).plaintext == told.plaintext
