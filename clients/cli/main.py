@@ -9,6 +9,7 @@ from clients.cli import (
     audit,
     audit_said,
     backup,
+    buyer,
     courier,
     customs,
     demo,
@@ -43,5 +44,6 @@ app.add_typer(api.app, name="api")
 app.add_typer(imports.app, name="import")
 app.add_typer(seller.app, name="seller")
 app.add_typer(courier.app, name="courier")
+app.add_typer(buyer.app, name="buyer")
 app.add_typer(customs.app, name="customs")
 app.add_typer(members.app, name="members")

@@ -51,6 +51,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "book.unusable": Sentence("화물 장부를 쓸 수 없습니다.", "The book of parcels cannot be used."),
     "database.schema": Sentence("데이터베이스의 표가 이 판과 맞지 않습니다.", "The tables are of another version."),
     "database.unavailable": Sentence("데이터베이스가 응답하지 않습니다.", "The database does not answer."),
+    "device.unusable": Sentence("기기의 열쇠를 쓸 수 없습니다.", "The device's key cannot be used."),
     "events.too-many-streams": Sentence(
         "동시에 열 수 있는 이벤트 흐름의 수를 넘었습니다.", "Too many event streams of this key are open."
     ),
