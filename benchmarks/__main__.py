@@ -21,6 +21,7 @@ from benchmarks.machine import machine, microseconds_an_opcode
 PARTS: Final = {
     "embedded": "benchmarks.embedded",
     "prefilled": "benchmarks.prefilled",
+    "catch_up": "benchmarks.catch_up",
     "baselines": "benchmarks.baselines",
     "databases": "benchmarks.databases",
     "service": "benchmarks.service",
@@ -40,6 +41,7 @@ BARS: Final = (
     ("parcels prefilled", "prefilled.parcels", "1,000,000", ""),
     ("disk there, bytes an entry", "prefilled.disk_bytes_per_entry", "1,500", "500"),
     ("memory there, MB", "prefilled.rss_mb", "1,000", "300"),
+    ("follower's catch-up against the sealer's writing", "catch_up.ratio", "1", ""),
     ("against one transaction an entry", "per_entry_ratio", "5", "10"),
     ("signed batch at the API, visible row, entries/s", "service.entries_per_second", "3,000", "8,000"),
     ("carry-in's 202 to cleared at the buyer's GET, p99, ms", "latency.cleared_ms.p99", "1,000", "500"),

@@ -108,6 +108,7 @@ def mix(home: Path, parcels: int) -> dict[str, Any]:
     sealer = open_sealer(folder.store, genesis, keyring)
     if sealer.chain.head.number == 0:
         let_yards(sealer, keyring)
+    sealer.chain.warm()
     done = count_cleared(sealer.chain, 1)
     size = parcels // COHORTS
     warm = run(sealer, keyring, stream([cohort(genesis, keyring, done, size)]), LARGEST)

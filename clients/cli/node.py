@@ -201,6 +201,7 @@ def build(
         )
     chain = Chain(RocksStore(folder.store), genesis, Driver(driver), states)
     folder.carry_code(genesis)
+    chain.warm()
     clock = LogicalClock(max(genesis.timestamp, chain.head.timestamp)) if logical else SystemClock()
     drift = 1 << 40 if genesis.demo else MAX_DRIFT
     if follow:

@@ -32,6 +32,7 @@ from node.evm.state import (
     state_change,
 )
 from node.evm.transactions import InvalidTransaction, decode
+from node.evm.trie import Trie
 
 __all__ = [
     "MISSING_STATE",
@@ -77,10 +78,20 @@ class Executor:
         driver: Driver = Driver.PLAIN,
     ) -> None:
         """Take the store, the EIP-155 chain id, what yields the hashes of the blocks below a height, and the driver."""
-        self._driver: StateMaker = CancunState if driver is Driver.PLAIN else partial(FastState, caches=Caches())
+        self._caches = Caches() if driver is Driver.FAST else None
+        self._driver: StateMaker = partial(FastState, caches=self._caches) if self._caches else CancunState
         self._nodes = nodes
         self.chain_id = chain_id
         self._hashes = hashes or _no_hashes
+
+    def warm(self, header: Header, address: bytes) -> None:
+        """Load the top of an account's storage, so that the first blocks are as fast as later ones.
+
+        The unmodified driver remembers nothing from block to block.
+        """
+        if self._caches:
+            root = self.proof(header, address, ()).storage_hash
+            Trie(Pending(self._nodes).__getitem__, self._caches.nodes).warm(root)
 
     def build(self, parent: Header, timestamp: int) -> BlockBuilder:
         """Start a block on a parent."""

@@ -49,7 +49,7 @@ class Trie:
     def _load(self, reference: Any) -> Node:
         if type(reference) is not bytes:
             return reference  # type: ignore[no-any-return]  # an embedded node
-        node = self._cache.young.get(reference)
+        node = self._cache.tops.get(reference)
         return self._cache.load(reference, self._read) if node is None else node
 
     def get(self, root: bytes, key: str) -> bytes:
@@ -75,6 +75,17 @@ class Trie:
             at += len(path)
             reference = content
 
+    def warm(self, root: bytes) -> None:
+        """Load the full branches at the top of a trie, level by level, as long as the cache has room for them."""
+        level = [] if root == EMPTY_ROOT else [root]
+        while level and len(self._cache.tops) + len(level) <= self._cache.tops_limit:
+            nodes = [self._load(reference) for reference in level]
+            level = [
+                child for node in nodes if type(node) is list for child in node[:-1] if type(child) is bytes and child
+            ]
+            if len(level) < 12 * len(nodes):  # below here branches are sparse, and too many
+                return
+
     def update(self, root: bytes, items: Sequence[Item]) -> bytes:
         """Return the root after changes.
 
@@ -91,7 +102,7 @@ class Trie:
             made = self._change(node, items, 0)
             if made is node:
                 return root
-            self.dead.append(root)
+            self._bury(root)
         if made is None:
             return EMPTY_ROOT
         return self._keep(made, encode(made))  # a root is hashed however short it is
@@ -102,7 +113,7 @@ class Trie:
             self.again[key] = self.again.get(key, 0) + 1
         else:
             self.born[key] = raw
-        self._cache.put(key, node)
+        self._cache.put(key, node, len(raw))
         return key
 
     def _seal(self, node: Node) -> Any:
@@ -222,6 +233,7 @@ class Trie:
     def _bury(self, reference: Any) -> None:
         if type(reference) is bytes:
             self.dead.append(reference)
+            self._cache.drop(reference)
 
     def _build(self, items: Sequence[Item], at: int) -> Node | None:
         """Return a trie of items alone, of which some delete what is not there."""

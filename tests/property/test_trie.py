@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import Any
 
@@ -107,3 +108,26 @@ def test_absent_keys_are_deleted_without_a_trace() -> None:
         assert trie.update(root, [(key, b"")]) == root
     assert trie.update(root, [("aa11", b"1" * 40)]) == root
     assert (trie.born, trie.dead) == (born, [])
+
+
+def test_the_top_of_a_large_trie_is_read_once_and_stays() -> None:
+    """After warming, what passes through drives no full branch out: a path reads its sparse end from the store only."""
+    dice = random.Random(5)
+    items = sorted((dice.randbytes(32).hex(), b"\x81\xff") for _ in range(9_000))
+    store: dict[bytes, bytes] = {}
+    made = Trie(store.__getitem__)
+    root = made.update(EMPTY_ROOT, items)
+    store |= made.born
+    read: list[bytes] = []
+
+    def reading(key: bytes) -> bytes:
+        read.append(key)
+        return store[key]
+
+    trie = Trie(reading, NodeCache(limit=50))
+    trie.warm(root)
+    read.clear()
+    for key, value in items[::3]:
+        assert trie.get(root, key) == value
+    assert all(len(store[key]) < 532 for key in read)
+    assert len(read) < 3 * len(items[::3])
