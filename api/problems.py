@@ -43,6 +43,7 @@ STATUS: Final = {
     "outbox.full": 503,
     "payload.too-large": 413,
     "pool.full": 503,
+    "vault.erased": 410,
     "webhook.disabled": 409,
     "webhook.exists": 409,
     "webhook.too-many": 409,

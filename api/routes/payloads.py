@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query, Response
 
 from api.auth import Member, TheGateway
+from api.gateway import Gateway
 from api.limits import spend_write
 from api.problems import APIError, not_found
 from api.routes.fields import Hash
 from ledger.payloads import MAX_ENVELOPE, readers_of
-from ledger.store import vault
+from ledger.store import parcels, vault
+from ledger.store.access import Caller
 
 router = APIRouter(tags=["payloads"])
 
@@ -44,9 +46,14 @@ def read(
 ) -> Response:
     """Return an envelope to the orgs it was sealed to; to all others it is not there.
 
+    What was erased is gone (410, vault.erased) to whoever put it and to those who read its parcel or order: so the
+    digest on chain verifies as erased. To all others it is not there.
+
     Where several orgs put one under the digest, `candidate` counts them: your own first, then the oldest. Take the one
     that opens; a 404 means that there are no more.
     """
+    if vault.is_erased(gateway.payloads, digest) and is_party(gateway, digest, caller):
+        raise APIError("vault.erased", "The payload was erased for good.", hint="Its digest on chain stays valid.")
     own = bytes.fromhex(gateway.genesis.encryption.get(caller.org, ""))
     who = f"org {caller.org}"
     found = vault.candidates(gateway.payloads, {digest: caller.org}, who, vault.ASKED).get(digest, [])
@@ -55,3 +62,9 @@ def read(
         raise not_found()
     headers = {"Cache-Control": "private, no-store"}
     return Response(mine[candidate], media_type="application/octet-stream", headers=headers)
+
+
+def is_party(gateway: Gateway, digest: bytes, caller: Caller) -> bool:
+    """Whether a caller may know that a payload was there."""
+    with gateway.database.read() as session:
+        return vault.was_put_by(session, digest, caller.org) or parcels.knows_payload(session, caller, digest)

@@ -151,10 +151,12 @@ def parcel(
     home: Home = None,
     genesis: GenesisFile = None,
     token: Token = "",
+    vault: Annotated[Path | None, typer.Option(help="A gateway's folder: says whether payloads were erased.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say who signed what of a parcel, with key validity then, times claimed and received, and the rule rows used."""
     from clients.cli.session import read_id
+    from clients.cli.vault import say_held
     from node.audit.chain import audit_chain
     from node.audit.members import MemberHistory
     from node.audit.parcel import ParcelHistory
@@ -172,6 +174,8 @@ def parcel(
             report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
         if not history.events:
             raise LedgerError("The chain says nothing of this parcel.", hint="Check the id and the chain.")
+        if vault is not None:
+            say_held(vault, history.events)
         subject = dict(report.subject) | {"parcel": number, "events": history.ordered(), "rules": history.rules}
         if not as_json:
             show_parcel(history)
@@ -185,7 +189,8 @@ def show_parcel(history: Any) -> None:
     for column in ("block", "kind", "outcome", "signed by", "key then", "claimed", "received", "block time"):
         table.add_column(column, overflow="fold")
     for event in history.ordered():
-        outcome = " ".join([event["outcome"], *event["effects"]])
+        held = [f"payload {event['payload']}"] if "payload" in event else []
+        outcome = " ".join([event["outcome"], *event["effects"], *held])
         times = [event[name].replace("+00:00", "Z") for name in ("claimed", "received", "block_time")]
         table.add_row(str(event["block"]), event["kind"], outcome, event["name"], event["key_then"], *times)
     out.print(table)

@@ -107,6 +107,14 @@ def opened(home: Path, address: str, *, alone: bool = False) -> Iterator[tuple[A
         database.close()
 
 
+def say_held(home: Path, events: list[dict[str, Any]], database: str = "") -> None:
+    """Say of filings whether a gateway's vault holds it: a digest verifies as erased, too."""
+    with opened(home, database) as (_, vault):
+        for event in events:
+            if event["kind"] in ("FILED", "CORRECTED"):
+                event["payload"] = vault.held(bytes.fromhex(event["digest"][2:])).value
+
+
 @app.command()
 def erase(
     home: HomeOption = HOME,

@@ -93,3 +93,12 @@ def entries_of_batch(session: Session, height: int, place: int) -> list[EntryRow
     """Return the entries of one included batch."""
     chosen = select(EntryRow).where(EntryRow.height == height, EntryRow.place == place)
     return list(session.exec(chosen.order_by(col(EntryRow.number))))
+
+
+def knows_payload(session: Session, caller: Caller, digest: bytes) -> bool:
+    """Whether a payload is that of a parcel a caller reads, or of an order of his."""
+    filed = select(ParcelRow.id).where(ParcelRow.payload == digest, may_read(caller))
+    if session.exec(filed.limit(1)).first() is not None:
+        return True
+    mine = or_(col(OrderRow.opener) == caller.org, col(OrderRow.handed) == caller.org)
+    return session.exec(select(OrderRow.id).where(mine, OrderRow.payload == digest).limit(1)).first() is not None

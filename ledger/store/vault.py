@@ -305,11 +305,6 @@ class Vault:
             session.expunge_all()
             return rows
 
-    def put_by(self, digest: bytes) -> list[int]:
-        """Return the orgs that put an envelope under a digest, erased or not."""
-        with self._database.read() as session:
-            return list(session.exec(select(EnvelopeRow.org).where(EnvelopeRow.digest == digest)))
-
 
 def _about(digest: bytes, org: int) -> bytes:
     return digest + org.to_bytes(8, "big")
@@ -377,6 +372,16 @@ def _opened(envelope: bytes, key: X25519PrivateKey, digest: bytes) -> Payload | 
         return open_payload(envelope, key, digest)
     except PayloadFault:
         return None
+
+
+def is_erased(store: PayloadStore, digest: bytes) -> bool:
+    """Whether a payload was erased; other stores than a vault know nothing of that."""
+    return isinstance(store, Vault) and store.erased(digest)
+
+
+def was_put_by(session: Session, digest: bytes, org: int) -> bool:
+    """Whether an org put an envelope under a digest, erased or not."""
+    return session.get(EnvelopeRow, (digest, org)) is not None
 
 
 def note_numbers(store: PayloadStore, session: Session, numbers: Iterable[tuple[bytes | None, str]]) -> None:

@@ -176,3 +176,26 @@ def test_codes_get_longer_where_many_ask(service: World) -> None:
                 assert wait_until(lambda: told["phone"] in sender.newest, 5)
                 lengths.append(len(sender.newest[told["phone"]]))
     assert lengths == [6] * 20 + [10] * 5
+
+
+# ------------------------------------------------------------------------------------------------- proofs of erasure
+def test_an_erased_payload_verifies_as_erased_to_its_parties_and_is_not_there_to_others(service: World) -> None:
+    journey = filed(service, "erased", 41)
+    shown_parcel = journey.seen_by("courier-1")
+    digest = shown_parcel["payload"]
+    ask = f"/v1/payloads/{digest}"
+    gateway = service.gateway
+    assert wait_until(lambda: bool(gateway.payloads.openings(bytes.fromhex(digest[2:]))), 10), "it was judged"
+    strangers = [service.party(name).http for name in ("courier-2", "shop-03")]
+    before = [each.get(ask).json()["code"] for each in strangers]
+    assert service.party("courier-1").http.get(ask).status_code == 404, "it is sealed to customs only"
+    assert wait_until(lambda: Buyer(service, 41).uses() != [], 10)
+    with gateway.database.read() as session:
+        holder = people.who_holds(session, service.desk.seals, person(41)["pccc"])
+    assert holder is not None
+    assert erase_person(gateway.database, gateway.payloads, service.desk.seals, holder, gateway.now()) == 2
+    for name in ("courier-1", "shop-01", "identity"):
+        answer = service.party(name).http.get(ask)
+        assert (answer.status_code, answer.json()["code"]) == (410, "vault.erased"), name
+    assert [each.get(ask).json()["code"] for each in strangers] == before == ["api.not-found"] * 2
+    assert journey.seen_by("courier-1")["payload"] == digest, "the digest stays"

@@ -10,10 +10,14 @@ import pytest
 from sqlmodel import select
 
 from api.identity.filed import WHO, WHY
+from clients.cli.api import open_database
+from clients.cli.vault import open_vault, say_held
 from clients.sample.members import HANDLES
 from clients.sample.plan import START
 from ledger.payloads import Payload, Spool
 from ledger.store.database import Database
+from ledger.store.erasing import erase_payloads
+from ledger.store.migrations import migrate
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import ParcelRow
 from ledger.store.vault import Vault, keys_in
@@ -99,3 +103,20 @@ def test_a_judged_filing_is_found_by_its_number_and_the_opening_is_noted(desk: K
     with desk.gateway.database.read() as session:
         assert desk.vault.find(session, PERSON["pccc"]) == [digest]
     assert [(row.who, row.why) for row in desk.vault.openings(digest)] == [(WHO, WHY)]
+
+
+def test_the_audit_of_a_parcel_says_that_its_payload_was_erased(tmp_path: Path) -> None:
+    home = tmp_path / "gateway"
+    database = open_database(home, "")
+    migrate(database)
+    vault = open_vault(home, database)
+    told = Payload.of({"consignee": PERSON}, os.urandom(32))
+    vault.put(told.digest, told.sealed([AUTHORITY]))
+    events = [{"kind": kind, "digest": "0x" + told.digest.hex()} for kind in ("FILED", "CARRIED_IN")]
+    say_held(home, events)
+    assert [each.get("payload") for each in events] == ["held", None]
+    erase_payloads(database, vault, [told.digest], vault._now())
+    say_held(home, events)
+    assert events[0]["payload"] == "erased"
+    vault.keys.data.close()
+    database.close()
