@@ -7,7 +7,7 @@ ANVIL := tools/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11 --only-binary :all: pyproject.toml
 
-.PHONY: help setup run test test-fast check bench soak contracts docs images lock anvil browser clean
+.PHONY: help setup run test test-fast check bench bench-plot soak contracts docs images lock anvil browser clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -46,6 +46,9 @@ bench: setup ## entries per second, as a table and bench.json
 
 soak: setup ## kills and troubles under load for SOAK_MINUTES (15) or until KILLS=N
 	@$(BIN)/python -m tests.soak $(if $(KILLS),--kills $(KILLS))
+
+bench-plot: setup ## throughput, disk and memory up to two million parcels, into docs/images (an hour, 3 GB)
+	@$(BIN)/python -m benchmarks plot
 
 contracts: setup ## compile the contracts and write their artefact
 	$(BIN)/python -m contracts.build

@@ -28,9 +28,10 @@ PARTS: Final = {
     "hashchain-api": "benchmarks.hashchain_api",
     "latency": "benchmarks.latency",
     "buyers": "benchmarks.buyers",
+    "plot": "benchmarks.plot",
 }
 """Modules by the name they are asked for, in the order they run."""
-ON_REQUEST: Final[frozenset[str]] = frozenset()
+ON_REQUEST: Final[frozenset[str]] = frozenset({"plot"})
 """Parts that run only if they are named."""
 FILE: Final = Path("bench.json")
 

@@ -21,7 +21,7 @@ from ledger.keys import recover
 TABLE: Final = """
 CREATE TABLE entries (
     number BIGINT PRIMARY KEY, previous {blob} NOT NULL, hash {blob} NOT NULL, subject {blob} NOT NULL,
-    kind INTEGER NOT NULL, claimed BIGINT NOT NULL, digest {blob} NOT NULL, words {blob} NOT NULL,
+    kind INTEGER NOT NULL, header {blob} NOT NULL, digest {blob} NOT NULL, words {blob} NOT NULL,
     writer {blob} NOT NULL
 )"""
 BATCHES: Final = """
@@ -62,17 +62,8 @@ class HashChain:
             packed = entry.packed()
             previous, self._head = self._head, sha256(self._head + key + packed).digest()
             self._number += 1
-            row = (
-                self._number,
-                previous,
-                self._head,
-                packed[:32],
-                entry.kind,
-                entry.claimed,
-                entry.digest,
-                packed[96:],
-                key,
-            )
+            words = packed[:32], entry.kind, packed[32:64], entry.digest, packed[96:]
+            row = (self._number, previous, self._head, *words, key)
             rows.append(row)
         cursor = self.connection.cursor()
         cursor.executemany(f"INSERT INTO entries VALUES ({','.join([self._mark] * 9)})", rows)
