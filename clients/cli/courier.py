@@ -11,10 +11,14 @@ from rich.table import Table
 
 from clients.cli import book, courier_gateway, listen, scans
 from clients.cli.console import errors, out, say_json
+from clients.cli.party import party, write
 from clients.cli.session import (
+    API,
+    Api,
     Json,
     Key,
     Node,
+    NodeInstead,
     OpenKey,
     Pass,
     Session,
@@ -150,9 +154,13 @@ def show_draft(shipment: Any, items: list[Any], courier_org: int, *, as_json: bo
 def courier_event(
     subject: Annotated[str, typer.Argument(help="Id of the parcel or master, 0x and 64 digits.")],
     kind: Annotated[str, typer.Argument(help="CARRIED_IN, RELEASED, MASTER_ARRIVED or MASTER_UNLOADED.")],
-    node: Node, key: Key, token: Token = "", passphrase_file: Pass = None, as_json: Json = False,
+    api: Api = API, node: NodeInstead = "", token: Token = "", key: listen.OwnKey = None, passphrase_file: Pass = None,
+    demo_seed: listen.Seed = None, name: listen.Name = "courier-1", as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Record an event of a parcel or master."""
+    """Record an event of a parcel or master now, and wait for what became of it; for files of events see `scans`.
+
+    Example: clearance courier event 0x1f... CARRIED_IN --key courier.json --api https://gateway.example
+    """
     from ledger.chain.batch import Entry
     from ledger.domain.kinds import KindNumber
 
@@ -160,6 +168,7 @@ def courier_event(
         allowed = ("CARRIED_IN", "RELEASED", "MASTER_ARRIVED", "MASTER_UNLOADED")
         if kind not in allowed:
             raise LedgerError(f"{kind} is no event.", hint=f"Use one of {', '.join(allowed)}.")
-        session = open_session(node, token, key, passphrase_file)
-        session.writer.write(Entry(read_id(subject), KindNumber[kind], now_of(session)))
-        send(session, as_json=as_json)
+        number = read_id(subject)
+        with party(api, node, token, listen.signer_of(key, passphrase_file, demo_seed, name)) as at:
+            at.writer.write(Entry(number, KindNumber[kind], at.now()))
+            write(at, as_json=as_json)

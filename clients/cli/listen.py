@@ -20,20 +20,20 @@ Name = Annotated[str, typer.Option("--as", help="Demo chains: which courier.")]
 
 
 def signer_of(key: Path | None, passphrase_file: Path | None, seed: int | None, name: str) -> Any:
-    """Return the courier's key, from its keystore or from a demo's seed.
+    """Return a member's key, from its keystore or from a demo's seed.
 
     Raises:
-        LedgerError: neither is given, or the name is no courier's.
+        LedgerError: neither is given, or the name is no member's.
     """
-    from clients.sample.members import COURIERS, Keyring
+    from clients.sample.members import HANDLES, Keyring
     from ledger.keys import LocalSigner
 
     if key is not None:
         return LocalSigner.load(key, passphrase(passphrase_file))
     if seed is None:
         raise LedgerError("No key was given.", hint="Give --key, or --demo-seed on a demo chain.")
-    if name not in COURIERS:
-        raise LedgerError(f"{name} is no courier of the demo.", hint=f"Use one of {', '.join(COURIERS)}.")
+    if name not in HANDLES:
+        raise LedgerError(f"{name} is no member of the demo.", hint=f"Use one of {', '.join(HANDLES)}.")
     return Keyring(seed).signer(name)
 
 

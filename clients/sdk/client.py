@@ -59,6 +59,8 @@ class Client:
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, transport=transport)
         self._signed_for: LedgerDomain | None = None
         self._token = ""
+        self.org = 0
+        """Handle of the key's org, once it is signed in."""
         self._signing_in = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -112,7 +114,7 @@ class Client:
         signature = self.signer.sign_digest(domain.sign_in_digest(self.signer.address, challenge, expires))
         body = {"address": address, "challenge": asked["challenge"], "signature": "0x" + signature.hex()}
         told = await self._told("POST", "/v1/auth/tokens", json=body, public=True)
-        self._token, self._signed_for = str(told["access_token"]), domain
+        self._token, self.org, self._signed_for = str(told["access_token"]), int(told["org"]), domain
 
     async def sign_out(self) -> None:
         """End the session."""

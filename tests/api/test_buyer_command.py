@@ -76,7 +76,7 @@ def test_a_denial_is_signed_kept_and_stops_the_next_carry_in(terminal: Terminal)
     journey, use = use_of(terminal, "command-denied")
     told = terminal.run("deny", use["id"], lang="ko").stdout
     assert "본인 것이 아니라고 답했습니다" in told
-    (path,) = (terminal.home / "receipts").iterdir()
+    path = Path(told.rsplit("접수증을 두었습니다 ", 1)[1].split("\n")[0])
     assert path.stat().st_mode & 0o077 == 0
     kept = json.loads(path.read_text())
     assert kept["signed"] is True

@@ -1,0 +1,176 @@
+"""A party at work: its key, its writer, and the way to the ledger, through a gateway's API or straight to a node."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import typer
+
+from clients.cli.console import FINDING, out, say_json
+from ledger.domain.errors import LedgerError
+
+PATIENCE: Final = 30.0
+"""Seconds after which a batch that was accepted is left to itself."""
+
+
+@dataclass
+class Party:
+    """A party with its key. `gate` takes batches; `look` returns a parcel in the shape of the API's documents."""
+
+    gate: Any
+    look: Any
+    demo: bool
+    client: Any = None
+    writer: Any = None
+    sent: list[Any] = field(default_factory=list)
+
+    # what a writer asks of a node
+    def send(self, batch: Any) -> dict[str, Any]:
+        """Hand a batch over; remember it."""
+        receipt: dict[str, Any] = self.gate.send(batch)
+        self.sent.append(batch)
+        return receipt
+
+    def next_seq(self, key: bytes, lane: int) -> int:
+        """Return the next number in a lane."""
+        return int(self.gate.next_seq(key, lane))
+
+    def now(self) -> int:
+        """Return the time to claim: the machine's, or a demo chain's own."""
+        return int(self.gate.time()) if self.demo else int(time.time())
+
+
+@contextlib.contextmanager
+def party(api: str, node: str, token: str, signer: Any) -> Iterator[Party]:
+    """Open the way to the ledger: the node, where one is named, else the gateway.
+
+    Raises:
+        LedgerError: nobody answers, or the key is no member's.
+    """
+    with contextlib.ExitStack() as stack:
+        yield _at_node(stack, node, token, signer) if node else _at_gateway(stack, api, signer)
+
+
+def _at_gateway(stack: contextlib.ExitStack, url: str, signer: Any) -> Party:
+    from clients.sdk.client import Client
+    from clients.sdk.gate import ApiGate
+    from ledger.chain.writer import Writer
+
+    client = Client(url, signer)
+    gate = stack.enter_context(ApiGate(client))
+    chain = gate.call(client.chain())
+    gate.call(client.sign_in())
+    found = Party(gate, lambda number: gate.call(client.page(f"/v1/parcels/0x{number:064x}")), chain.demo, client)
+    found.writer = Writer(signer, client.org, chain.domain, found)  # type: ignore[arg-type]  # it only sends
+    return found
+
+
+def _at_node(stack: contextlib.ExitStack, url: str, token: str, signer: Any) -> Party:
+    from clients.gate import NodeGate
+    from ledger.chain.writer import Writer
+    from node.remote import RemoteNode
+
+    node = RemoteNode(url, token)
+    stack.callback(node.close)
+    genesis = node.genesis()
+    member = node.state().member(signer.address)
+    if member is None:
+        raise NotAMember(f"{signer.hex_address} is no key of a member.", hint="Let the org's cold key enrol it.")
+    found = Party(NodeGate(node), lambda number: parcel_at(node, number), genesis.demo)
+    found.writer = Writer(signer, member.org, genesis.domain, found)  # type: ignore[arg-type]
+    return found
+
+
+class NotAMember(LedgerError):
+    """The key may not write."""
+
+    code = "batch.not-a-member"
+
+
+def parcel_at(node: Any, number: int) -> dict[str, Any]:
+    """Return a parcel as a node's state has it, in the shape of the API's document."""
+    from ledger.domain.findings import FINDING_TEXTS
+
+    found = node.state().parcel(number)
+    holds = found.field("holds_open")
+    return {
+        "id": f"0x{number:064x}",
+        "clearance": found.clearance,
+        "status": [status.name for status in found.status],
+        "findings": [
+            {"code": each.name, "ko": FINDING_TEXTS[each].ko, "en": FINDING_TEXTS[each].en} for each in found.findings
+        ],
+        "absences": [status.name for status in found.absences] if found.clearance == "pending" else [],
+        "office": found.field("office"),
+        "stops": found.field("stops"),
+        "open_holds": [each for each in range(8) if holds >> each & 1],
+        "filing": f"0x{node.filing(number):040x}",
+    }
+
+
+def write(at: Party, *, as_json: bool) -> None:
+    """Send what the writer holds and say what became of every entry; ends the command with 1 if one was rejected."""
+    from clients.convert.taking import explained
+    from ledger.domain.kinds import KindNumber
+
+    at.writer.flush(at.now())
+    rows: list[dict[str, Any]] = []
+    for batch in at.sent:
+        outcomes = {each.number: each for each in _ended(at, batch)}
+        for number, entry in enumerate(batch.unpacked()):
+            found = outcomes.get(number)
+            code = found.code if found else ""
+            rows.append(
+                {"subject": f"0x{entry.subject:064x}", "kind": KindNumber(entry.kind).name,
+                 "outcome": "rejected" if code else "recorded", "effects": list(found.effects) if found else [],
+                 "reason": explained(code) if code else None}
+            )  # fmt: skip
+    if as_json:
+        say_json({"entries": rows})
+    else:
+        for row in rows:
+            show(row)
+    if any(row["reason"] for row in rows):
+        raise typer.Exit(FINDING)
+
+
+def show(row: dict[str, Any]) -> None:
+    """Show what became of an entry."""
+    effects = f" ({', '.join(row['effects'])})" if row["effects"] else ""
+    out.print(f"{row['kind']} {row['subject']}: {row['outcome']}{effects}", highlight=False, soft_wrap=True)
+    if reason := row["reason"]:
+        text = f"  {reason['code']}: {reason['ko']} {reason['en']} {reason['hint']}"
+        out.print(text, highlight=False, soft_wrap=True)
+
+
+def _ended(at: Party, batch: Any) -> tuple[Any, ...]:
+    """Wait until a batch is final; return what its entries came to.
+
+    Raises:
+        LedgerError: it was refused after it was accepted, or waits longer than is waited for.
+    """
+    from clients.gate import State
+
+    name = batch.hash(at.writer.domain)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        fate = at.gate.status(name)
+        if fate.state is State.VISIBLE:
+            return tuple(fate.outcomes)
+        if fate.state in (State.REFUSED, State.EXPIRED):
+            raise Dead(fate.code or "batch.refused", fate.reason)
+        time.sleep(0.1)
+    raise LedgerError(f"Batch 0x{name.hex()} was accepted and is not final yet.", hint="Ask again later.")
+
+
+class Dead(LedgerError):
+    """A batch came to nothing."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        """Keep the code it ended with."""
+        super().__init__(reason or "The batch was refused.", hint="Run the command again.")
+        self.code = code
