@@ -92,7 +92,7 @@ def show(result: dict[str, Any]) -> None:
     table = Table(title=f"Soak, seed {result['seed']}", title_justify="left")
     table.add_column("what")
     table.add_column("count", justify="right", overflow="fold")
-    flat = {name: value for name, value in result.items() if not isinstance(value, dict | list)}
+    flat = {name: value for name, value in result.items() if not isinstance(value, dict | list) and name != "seed"}
     nested = {f"{name}: {each}": count for name, told in result.items() if isinstance(told, dict)
               for each, count in told.items()}  # fmt: skip
     for name, value in (flat | nested).items():

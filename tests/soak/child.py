@@ -31,7 +31,7 @@ COMMAND = get_command(app)
 
 BEGUN, WRITTEN, DONE = b"(", b"w", b")"
 """What a process tells of a commit: it begins, the database has written it, it returns."""
-LINGER = (0.001, 0.005)
+LINGER = (0.002, 0.015)
 """Seconds a commit lingers before or after its write, so that kills fall inside."""
 FAULT = 9
 
