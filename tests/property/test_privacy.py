@@ -67,12 +67,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> SampleDay:
     blobs += [
         file.read_bytes() + bytes(8) + _name(file) for file in sorted((home / "spool").rglob("*")) if file.is_file()
     ]
-    texts = [(each.encode(), plaintext) for each, plaintext in _payloads(home / "spool", plan.register)]
+    numbers = [holder.person.pccc for holder in plan.holders]
+    texts = [(each.encode(), plaintext) for each, plaintext in _payloads(home / "spool", numbers)]
     templates = [plaintext.partition(person)[::2] for person, plaintext in texts]
     words = {value for entry in entries for value in (entry.subject, int.from_bytes(entry.digest, "big"), *entry.extra)}
     salts = sorted(word(value) for value in words if value >= HIGH)
     people = tuple(sorted({person.decode() for person, _ in texts}))
-    names = tuple(each["name"] for each in plan.register.values())
+    names = tuple(holder.person.name for holder in plan.holders)
     public = Public(tuple(blobs), tuple(salts), tuple((head, tail) for head, tail in templates))
     return SampleDay(public, people, names, tuple(entries), chain.domain)
 
@@ -85,12 +86,12 @@ def _name(file: Path) -> bytes:
     return bytes.fromhex(file.name)
 
 
-def _payloads(spool: Path, register: dict[str, dict[str, str]]) -> Iterator[tuple[str, bytes]]:
+def _payloads(spool: Path, numbers: list[str]) -> Iterator[tuple[str, bytes]]:
     """Yield identity number and plaintext of every payload: what the parties that may open them would read."""
     opener = Keyring(SEED).opener("identity")
     for file in _files(spool):
         plaintext = open_payload(file.read_bytes(), opener, _name(file)).plaintext
-        yield next(person for person in register if person.encode() in plaintext), plaintext
+        yield next(person for person in numbers if person.encode() in plaintext), plaintext
 
 
 def careless(day: SampleDay, variant: str, person: str) -> Public:
