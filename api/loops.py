@@ -33,7 +33,8 @@ class Job:
     """A job and its step: how much it did, 0 if there was nothing to do.
 
     `fatal` are codes after which trying again is of no use. While steps find nothing the pause between them grows up to
-    `idle`, in seconds; a ring of one of the `bells` ends it.
+    `idle`, in seconds; a ring of one of the `bells` ends it. After a step that did something it rests for `rest`
+    seconds, so that it does much at once instead of little all the time.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Job:
     fatal: frozenset[str] = frozenset({"projection.foreign-chain"})
     idle: float = IDLE
     bells: tuple[Bell, ...] = ()
+    rest: float = 0.0
 
 
 @dataclass(slots=True)
@@ -131,4 +133,6 @@ class Loops:
             else:
                 self.trouble.pop(job.name, None)
                 trouble.worked()
+                if done and job.rest:
+                    self._stop.wait(job.rest)
                 pause = IDLE if done or awake.wait(pause) else min(job.idle, pause * GROWTH)

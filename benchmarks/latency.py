@@ -45,6 +45,8 @@ WARM_UP: Final = 3.0
 """Seconds of the loop that are not counted: connections are opened, caches are filled."""
 LOOK: Final = 0.005
 LOOK_AT_NODE: Final = 0.02
+CUTS: Final = "500"
+"""Milliseconds between two cuts of authority and screening: what a real chain's have."""
 CHECKED: Final = Status.IDENTITY_OK | Status.SCREENED
 PATIENCE: Final = 120.0
 
@@ -258,7 +260,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return `latency`."""
     people = 2 * 3 * (options.latency_rate * options.latency_seconds // ENTRIES_A_PARCEL + 1)
-    demo = ("--demo-seed", "1", "--demo-parcels", str(people))
+    demo = ("--demo-seed", "1", "--demo-parcels", str(people), "--demo-pause", CUTS)
     with (
         tempfile.TemporaryDirectory(prefix="clearance-bench-") as home,
         running(Path(home), options.database, *demo, machine_clock=True) as service,

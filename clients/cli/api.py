@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,7 +14,7 @@ from clients.cli.authority import AuthorityFiles, register
 from clients.cli.authority import desk as real_desk
 from clients.cli.authority import keys as authority_keys
 from clients.cli.console import USAGE, errors, fail, out, progress
-from clients.cli.screening import ScreeningSettings, screening_of
+from clients.cli.screening import DEMO_PAUSE, ScreeningSettings, screening_of
 from clients.cli.vault import app as vault_app
 from clients.cli.vault import open_vault, seals_of
 from clients.cli.verifier import chosen, stand_in
@@ -63,7 +63,15 @@ def master_key(home: Path, name: str) -> bytes:
     return secret
 
 
-def demo_desk(made: Any, home: Path, seed: int, parcels: int, verifier: Any = None) -> Any:
+class Demo(NamedTuple):
+    """What a demo chain's gateway is made of; `pause` in milliseconds between two cuts."""
+
+    seed: int
+    parcels: int
+    pause: int = DEMO_PAUSE
+
+
+def demo_desk(made: Any, home: Path, seed: int, parcels: int, pause: int, verifier: Any = None) -> Any:
     """Put the identity authority of a demo chain together: keys from the seed, a register of made-up people.
 
     `verifier` says whose a number is, else that register does.
@@ -91,7 +99,7 @@ def demo_desk(made: Any, home: Path, seed: int, parcels: int, verifier: Any = No
     fill(made.database, seals, Dealer(parcels, seed).deal().holders)
     authority = IdentityAuthority(
         made, seals, signer, HANDLES["identity"], keyring.opener("identity"), verifier=verifier,
-        dice=random.Random(seed), pause=dt.timedelta(milliseconds=20),
+        dice=random.Random(seed), pause=dt.timedelta(milliseconds=pause),
     )  # fmt: skip
     orgs = {org.handle: org for org in made.genesis.orgs}
     return Desk(seals, authority, SignIn(made, seals, LogSender()), Answers(made, authority, signer), orgs)
@@ -103,7 +111,7 @@ def gateway(
     node_url: str,
     token: str,
     database: Any,
-    demo: tuple[int, int] | None = None,
+    demo: tuple[int, ...] | None = None,
     allowed: tuple[str, ...] = (),
     verifier: Any = None,
     authority: AuthorityFiles | None = None,
@@ -117,7 +125,7 @@ def gateway(
         node_url: the node it asks, with `token`.
         token: access token of that node.
         database: open, with tables.
-        demo: seed and parcels of a demo chain, whose identity authority then works here; None for members only.
+        demo: a demo chain's :class:`Demo`, whose identity authority then works here; None for members only.
         allowed: networks that webhooks may go to beside the public internet; a demo chain's may go to this machine.
         verifier: register that the identity authority asks, None for its own.
         authority: keys of the identity authority of a real chain, which then works here.
@@ -131,6 +139,7 @@ def gateway(
     from api.bounds import Bounds
     from api.gateway import Gateway, Hooks
     from api.gauges import Gauges
+    from api.identity.authority import CUT
     from api.loops import Job, Loops
     from api.purging import Purge
     from api.submitter import Submitter
@@ -164,10 +173,12 @@ def gateway(
         bounds=bounds or Bounds(),
     )
     projector = Projector(database, own, genesis.domain, patience=PATIENCE)
-    desk = demo_desk(made, home, *demo, verifier=verifier) if demo else None
+    played = Demo(*demo) if demo else None
+    desk = demo_desk(made, home, *played, verifier=verifier) if played else None
     if authority:
         desk = real_desk(made, home, authority, verifier)
-    screens = screens or ScreeningSettings(seed=demo[0] if demo else None)
+    screens = screens or ScreeningSettings(seed=played.seed if played else None)
+    cuts = played.pause / 1_000 if played else CUT.total_seconds()
     screening = screening_of(made, home, screens)
 
     def project() -> int:
@@ -179,14 +190,16 @@ def gateway(
     jobs = [
         Job("projector", project),
         Job("submitter", Submitter(made).step, idle=0.2, bells=(made.bells.accepted,)),
-        Job("webhooks", Dispatcher(made, hooks).step, idle=0.1),
+        Job("webhooks", Dispatcher(made, hooks).step, idle=0.2),
         Job("gauges", Gauges(made).step, idle=1.0),
         Job("purge", Purge(made).step, idle=60.0),
     ]
     if desk:
-        jobs.append(Job("identity", desk.authority.step, idle=0.5, bells=(made.bells.projected, made.bells.answered)))
+        jobs.append(
+            Job("identity", desk.authority.step, idle=0.5, rest=cuts, bells=(made.bells.projected, made.bells.answered))
+        )
     if screening:
-        jobs.append(Job("screening", screening.step, idle=0.1, bells=(made.bells.projected,)))
+        jobs.append(Job("screening", screening.step, idle=0.5, rest=cuts, bells=(made.bells.projected,)))
     try:
         yield made, Loops(jobs), desk, screening
     finally:
@@ -205,6 +218,9 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     demo_seed: Annotated[int | None, typer.Option(help="Demo chains only: run the identity authority too.")] = None,
     demo_parcels: Annotated[int, typer.Option(help="Demo chains only: parcels of the sample day.")] = 200,
+    demo_pause: Annotated[
+        int, typer.Option(min=1, help="Demo chains only: milliseconds between two cuts of authority and screening.")
+    ] = DEMO_PAUSE,
     webhook_allow: Annotated[
         list[str] | None, typer.Option(help="Network beside the public internet that webhooks may go to, CIDR.")
     ] = None,
@@ -273,12 +289,12 @@ def run(
             )
         rate = sample_rate if sample_rate is not None else float(demo_seed is None)
         screens = ScreeningSettings(
-            rate, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model
+            rate, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model, demo_pause
         )
         listener = bind(host, port)
         opened = open_database(home, database)
         migrate(opened)
-        demo = None if demo_seed is None else (demo_seed, demo_parcels)
+        demo = None if demo_seed is None else Demo(demo_seed, demo_parcels, demo_pause)
         allowed = tuple(webhook_allow or ())
         bounds = Bounds.of(max_batches, max_requests, max_streams)
         with (

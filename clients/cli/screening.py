@@ -13,6 +13,8 @@ from ledger.domain.errors import LedgerError
 MASTER: Final = "screening.key"
 """What reasons are sealed and day keys derived by. Without it committed days cannot be revealed: keep a copy."""
 PER_CENT: Final = 10_000
+DEMO_PAUSE: Final = 20
+"""Milliseconds between two cuts on a demo chain, unless told: its day is played quickly."""
 
 
 class ScreeningKeyFault(LedgerError):
@@ -32,6 +34,7 @@ class ScreeningSettings:
         open_key: X25519 key that opens payloads, PEM.
         passphrase_file: file with the passphrase of both; None: asked for.
         model: file of a trained scorer; None: the rules.
+        pause: milliseconds between two cuts of a demo chain's.
     """
 
     rate: float = 0.0
@@ -40,6 +43,7 @@ class ScreeningSettings:
     open_key: Path | None = None
     passphrase_file: Path | None = None
     model: Path | None = None
+    pause: int = DEMO_PAUSE
 
 
 def screening_of(made: Any, home: Path, settings: ScreeningSettings) -> Any:
@@ -66,7 +70,7 @@ def screening_of(made: Any, home: Path, settings: ScreeningSettings) -> Any:
     if settings.seed is not None:
         keyring = Keyring(settings.seed)
         signer, opener = keyring.signer("screening"), keyring.opener("screening")
-        dice, pause = random.Random(settings.seed), dt.timedelta(milliseconds=20)
+        dice, pause = random.Random(settings.seed), dt.timedelta(milliseconds=settings.pause)
     elif settings.keystore and settings.open_key:
         word = passphrase(settings.passphrase_file)
         signer, opener = LocalSigner.load(settings.keystore, word), opener_of(settings.open_key, word)

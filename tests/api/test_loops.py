@@ -139,3 +139,23 @@ def test_what_is_over_is_forgotten_and_nothing_else(world: World) -> None:
     purge.step()  # not yet again: looking costs a write
     with world.gateway.database.read() as session:
         assert len(session.exec(select(ChallengeRow)).all()) == 2
+
+
+def test_a_job_that_rests_does_so_however_often_it_is_rung() -> None:
+    bell, done = Bell(), threading.Semaphore(0)
+    steps = []
+
+    def step() -> int:
+        steps.append(time.monotonic())
+        done.release()
+        return 1
+
+    jobs = Loops([Job("resting", step, rest=60.0, bells=(bell,))])
+    jobs.start()
+    try:
+        assert done.acquire(timeout=10)
+        bell.ring()
+        assert not done.acquire(timeout=0.3)
+    finally:
+        jobs.stop()
+    assert len(steps) == 1
