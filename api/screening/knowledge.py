@@ -9,13 +9,12 @@ from typing import Final
 
 from api.gateway import Gateway
 from api.screening.declared import Content, Filed
-from api.screening.indicators import CONTACT_DAYS, MANY_NUMBERS
+from api.screening.indicators import CONTACT_DAYS
+from api.screening.round import Round
 from api.screening.signals import Before, Record, Signals, declared
 from ledger.chain.state import map_slot
 from ledger.domain.rules import week_of
 from ledger.domain.words import PARCEL
-from ledger.store import screenings
-from ledger.store.database import Session
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.screening import ScreeningRow
@@ -84,46 +83,42 @@ class Knowledge:
         return self._rates[name]
 
     def signals(
-        self, session: Session, filed: Filed, known: Known, earlier: ScreeningRow | None, cents: tuple[int | None, ...],
-        now: dt.datetime,
-    ) -> Signals:  # fmt: skip
+        self, at: Round, filed: Filed, known: Known, cents: tuple[int | None, ...], now: dt.datetime
+    ) -> Signals:
         """Return what indicators see of a filing whose payload is here.
 
-        `known` are the keyed values of its content, `earlier` is what was made of the filing before it, `cents` are of
-        its items.
+        `known` are the keyed values of its content, `cents` are of its items.
         """
         row, content = filed.row, filed.content
         if content is None:
             return Signals.unreadable(filed.words)
         transport, goods = declared(filed.words)
-        numbers = screenings.numbers_at(session, known.phone, known.address, now - LOOK_BACK, MANY_NUMBERS)
+        numbers = at.numbers_at(known.phone, known.address, now - LOOK_BACK)
         return Signals(
             transport, goods, cents, content.descriptions,
             has_order=len(filed.words) > 2,
             shop_is_member=_plain(content.shop) in self._members,
-            bill_elsewhere=self._bill_elsewhere(session, row, known),
+            bill_elsewhere=_bill_elsewhere(at, row, known),
             numbers_at_contact=len(numbers | {known.number}),
-            shop=_record(session, known.shop), courier=_record(session, self.courier(row.opener)),
-            before=_before(earlier, known),
+            shop=_record(at, known.shop), courier=_record(at, self.courier(row.opener)),
+            before=_before(at.kept(row.id), known),
             generation=PARCEL["generation"].get(int.from_bytes(row.word, "big")),
             watched_countries=self._watched,
         )  # fmt: skip
 
-    @staticmethod
-    def _bill_elsewhere(session: Session, row: ParcelRow, known: Known) -> bool:
-        """Whether a parcel that was opened before this one has its house bill: the first keeps it."""
-        if known.bill is None:
-            return False
-        first = next(iter(screenings.same_bill(session, known.bill, row.id)), None)
-        return first is not None and (first.opened_height, first.parcel) < (row.opened_height, row.id)
+
+def _bill_elsewhere(at: Round, row: ParcelRow, known: Known) -> bool:
+    """Whether a parcel that was opened before this one has its house bill: the first keeps it."""
+    first = next(iter(at.same_bill(known.bill, row.id)), None) if known.bill else None
+    return first is not None and (first.opened_height, first.parcel) < (row.opened_height, row.id)
 
 
 def _plain(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _record(session: Session, who: bytes | None) -> Record:
-    return Record(*screenings.record(session, who)) if who else Record()
+def _record(at: Round, who: bytes | None) -> Record:
+    return Record(*at.record(who)) if who else Record()
 
 
 def _before(earlier: ScreeningRow | None, known: Known) -> Before | None:

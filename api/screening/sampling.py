@@ -51,7 +51,8 @@ class Sampling:
         self._gateway, self._org, self._secret, self._rate = gateway, org, secret, rate
         self._domain = gateway.genesis.domain
         self._ready_until = -1
-        self._heights: dict[int, int] = {}
+        self._bound: dict[int, tuple[int, int]] = {}
+        self._newest = (-1, b"")
 
     def key(self, day: int) -> bytes:
         """Return the key of a day."""
@@ -79,17 +80,25 @@ class Sampling:
         A day whose commitment does not stand before the parcel's first filing picks nothing: nobody could check it.
         """
         day = day_of(row.filed_at or 0)
-        height = self._heights.get(day)
-        if height is None:
-            stands = self._statement(session, day, DAY_COMMITTED)
-            if stands is not None:
-                height = self._heights[day] = stands.height
-        kept = session.get(SamplingDayRow, day)
-        if height is None or height >= row.opened_height or kept is None:
+        bound = self._bound.get(day) or self._bind(session, day)
+        if bound is None or bound[0] >= row.opened_height:
             log.info("no key was committed to before a filing of day %d: it is not drawn", day)
             return None
         key, parcel = self.key(day), int.from_bytes(row.id, "big")
-        return key if picked(key, kept.rate, parcel, screenings.block_hash(session, row.opened_height)) else None
+        return key if picked(key, bound[1], parcel, self._block_hash(session, row.opened_height)) else None
+
+    def _bind(self, session: Session, day: int) -> tuple[int, int] | None:
+        """Return the height of a day's commitment and its rate, once it stands in a final block."""
+        stands, kept = self._statement(session, day, DAY_COMMITTED), session.get(SamplingDayRow, day)
+        if stands is None or kept is None:
+            return None
+        self._bound[day] = stands.height, kept.rate
+        return self._bound[day]
+
+    def _block_hash(self, session: Session, height: int) -> bytes:
+        if self._newest[0] != height:
+            self._newest = height, screenings.block_hash(session, height)
+        return self._newest[1]
 
     def _over(self, session: Session, now: int) -> list[SamplingDayRow]:
         """Return the days to reveal: over for an hour and settled, or over for long."""
@@ -126,6 +135,5 @@ class Sampling:
 
     def _say(self, session: Session, day: int, kind: int, digest: bytes, rate: int) -> None:
         subject = word(day_subject(self._domain, day))
-        screenings.say(
-            session, ResultRow(subject=subject, kind=kind, trace=True, about="", digest=digest, detail=rate)
-        )  # fmt: skip
+        row = ResultRow(subject=subject, kind=kind, trace=True, about="", digest=digest, detail=rate)
+        screenings.say(session, [row])

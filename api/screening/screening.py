@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from api.screening.declared import Filed, FilingReader
 from api.screening.indicators import CONTACT_DAYS
 from api.screening.knowledge import Knowledge, Known
 from api.screening.reasons import BILL_TWICE, SAMPLE, committed, noted
+from api.screening.round import Round
 from api.screening.sampling import Sampling
 from api.screening.scorer import RuleScorer, Score, Scorer
 from api.screening.signals import declared
@@ -35,7 +36,7 @@ from ledger.keys import LocalSigner
 from ledger.store import screenings
 from ledger.store.database import Session
 from ledger.store.sealing import Seals
-from ledger.store.tables.chain import EntryRow, ParcelRow
+from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.screening import ResultRow, ScreeningRow
 
 K = KindNumber
@@ -106,124 +107,99 @@ class Screening:
             rows = screenings.fresh_parcels(session, AT_ONCE)
             again = [session.get(ParcelRow, each.parcel) for each in screenings.due(session, now, AT_ONCE)]
             found = {row.id: row for row in (*rows, *again) if row is not None}
-            places = [
-                (row, place) for row in found.values()
-                if self._is_open(session, row) and (place := screenings.newest_filing(session, row)) is not None
-            ]  # fmt: skip
+            kept = screenings.kept(session, found)
+            asked = [row for row in found.values() if _is_open(row, kept.get(row.id))]
+            places = screenings.newest_filings(session, asked) if asked else {}
             session.expunge_all()
-        filed = [(each, self._knowledge.cents(each)) for each in self._read(places)]
+        read = self._reader.read([(row, places[row.id]) for row in asked if row.id in places])
+        filed = [(each, self._knowledge.cents(each)) for each in read]
         with self._gateway.database.write() as session:
             self._signatory.check(session)
+            at = Round(session, list(found.values()))
             for each, cents in filed:
-                self._score_one(session, each, cents, now)
+                self._score_one(at, each, cents, now)
+            at.write()
             for row in rows:
-                self._settle(session, row)
+                self._settle(at, row)
             if rows:
                 screenings.advance(session, rows[-1])
         return len(found)
 
-    def _read(self, places: Sequence[tuple[ParcelRow, EntryRow]]) -> list[Filed]:
-        return self._reader.read(places) if places else []
-
-    @staticmethod
-    def _is_open(session: Session, row: ParcelRow) -> bool:
-        if row.filing is None or row.payload is None:
-            return False
-        known = session.get(ScreeningRow, row.id)
-        return known is None or known.filing != row.filing or known.outcome == "waiting"
-
-    def _score_one(self, session: Session, filed: Filed, cents: tuple[int | None, ...], now: dt.datetime) -> None:
+    def _score_one(self, at: Round, filed: Filed, cents: tuple[int | None, ...], now: dt.datetime) -> None:
         row = filed.row
-        if row.filing is None or not self._is_open(session, row):
-            return
-        kept = session.get(ScreeningRow, row.id)
+        made = _row(row, at.kept(row.id), now)
         if filed.content is None and not filed.unreadable:
-            self._wait(session, row, kept, now)
+            made.outcome, made.retries = "waiting", made.retries + 1
+            made.retry_at = now + min(SLOWEST_RETRY, RETRY * 2 ** min(made.retries, 9))
+            at.keep(made)
             return
         known = self._knowledge.keyed(filed.content) if filed.content else Known()
-        seen = self._knowledge.signals(session, filed, known, kept, cents, now)
-        score = self._scorer.score(seen)
-        referred = self._results(session, row, score)
+        score = self._scorer.score(self._knowledge.signals(at, filed, known, cents, now))
+        referred = self._results(at, row, score)
         goods = declared(filed.words)[1]
-        made = self._row(row, kept, now)
         made.sqlmodel_update(
             asdict(known)
-            | {"outcome": "referred" if referred else "passed", "score": round(1_000 * score.value),
-               "scorer": self._scorer.name, "retry_at": None,
+            | {"filing": row.filing, "outcome": "referred" if referred else "passed",
+               "score": round(1_000 * score.value), "scorer": self._scorer.name, "retry_at": None,
                "price": sum(each.price for each in goods), "currency": goods[0].currency if goods else 0}
         )  # fmt: skip
-        session.add(made)
-        session.flush()
+        at.keep(made)
         if known.bill is not None:
-            self._refer_later_bills(session, row, known.bill)
+            self._refer_later_bills(at, row, known.bill)
 
-    @staticmethod
-    def _row(row: ParcelRow, kept: ScreeningRow | None, now: dt.datetime) -> ScreeningRow:
-        made = kept or ScreeningRow(
-            parcel=row.id, filing=b"", opened_height=row.opened_height, day=day_of(row.filed_at or 0), outcome="",
-            declared_at=now,
-        )  # fmt: skip
-        if made.filing != row.filing:
-            made.retries = 0
-        made.filing = row.filing or b""
-        return made
-
-    def _wait(self, session: Session, row: ParcelRow, kept: ScreeningRow | None, now: dt.datetime) -> None:
-        made = self._row(row, kept, now)
-        made.outcome, made.retries = "waiting", made.retries + 1
-        made.retry_at = now + min(SLOWEST_RETRY, RETRY * 2 ** min(made.retries, 9))
-        session.add(made)
-
-    def _results(self, session: Session, row: ParcelRow, score: Score) -> bool:
+    def _results(self, at: Round, row: ParcelRow, score: Score) -> bool:
         """Decide what to say of a filing, each kind of reason as an entry of its own; return whether it is referred."""
-        key = self._sampling.picks(session, row)
+        key = self._sampling.picks(at.session, row)
         if key is not None:
             digest = picked_digest(key, int.from_bytes(row.id, "big"), int.from_bytes(row.filing or b"", "big"))
-            self._say(session, row, K.SCREENED_REFERRED, SAMPLE, {"reasons": [SAMPLE]}, digest)
+            at.say(self._result(row, K.SCREENED_REFERRED, SAMPLE, {"reasons": [SAMPLE]}, digest))
         note = noted(score.reasons, score=score.value, scorer=self._scorer.name)
         if score.refers:
-            self._say(session, row, K.SCREENED_REFERRED, "score", note)
-        causes = screenings.causes_of(session, row.id)
+            at.say(self._result(row, K.SCREENED_REFERRED, "score", note))
+        causes = at.causes(row.id)
         for cause in causes:
-            self._say(session, row, K.SCREENED_REFERRED, cause.cause, noted([cause.cause, *cause.reasons.split()]))
+            at.say(self._result(row, K.SCREENED_REFERRED, cause.cause, noted([cause.cause, *cause.reasons.split()])))
         referred = key is not None or score.refers or bool(causes)
         if not referred:
-            self._say(session, row, K.SCREENED_PASSED, "score", note)
+            at.say(self._result(row, K.SCREENED_PASSED, "score", note))
         return referred
 
-    def _say(
-        self, session: Session, row: ParcelRow, kind: int, cause: str, note: dict[str, Any], digest: bytes | None = None
-    ) -> None:
+    def _result(
+        self, row: ParcelRow, kind: int, cause: str, note: dict[str, Any], digest: bytes | None = None
+    ) -> ResultRow:
         filing = row.filing or b""
-        screenings.say(session, ResultRow(
+        return ResultRow(
             subject=row.id, kind=kind, about=f"{filing.hex()} {cause}", names=filing, digest=digest or committed(note),
             sealed=self._seals.seal(note, row.id),
-        ))  # fmt: skip
+        )  # fmt: skip
 
-    def _refer_later_bills(self, session: Session, row: ParcelRow, bill: bytes) -> None:
+    def _refer_later_bills(self, at: Round, row: ParcelRow, bill: bytes) -> None:
         """Refer parcels with the same house bill that were opened later and came to be scored earlier."""
-        for other in screenings.same_bill(session, bill, row.id):
+        for other in at.same_bill(bill, row.id):
             if other.outcome == "passed" and (other.opened_height, other.parcel) > (row.opened_height, row.id):
-                self._refer(session, other, BILL_TWICE, [BILL_TWICE])
+                at.write()  # it may be of this round
+                kept = at.session.get(ScreeningRow, other.parcel)
+                if kept is not None:
+                    self._refer(at.session, kept, BILL_TWICE, [BILL_TWICE])
 
     def _refer(self, session: Session, kept: ScreeningRow, cause: str, reasons: Iterable[str]) -> None:
         screenings.take_back_passed(session, kept.parcel)
         parcel = session.get(ParcelRow, kept.parcel)
         if parcel is not None and parcel.filing is not None:
-            self._say(session, parcel, K.SCREENED_REFERRED, cause, noted(list(reasons)))
+            screenings.say(session, [self._result(parcel, K.SCREENED_REFERRED, cause, noted(list(reasons)))])
         if kept.outcome == "passed":
             kept.outcome = "referred"
             session.add(kept)
 
-    def _settle(self, session: Session, row: ParcelRow) -> None:
+    def _settle(self, at: Round, row: ParcelRow) -> None:
         """Count a decision, once, in the records of shop and courier."""
-        kept = session.get(ScreeningRow, row.id)
+        kept = at.kept(row.id)
         if kept is None or kept.settled or row.clearance not in ("cleared", "refused"):
             return
         who = {self._knowledge.courier(row.opener)} | ({kept.shop} if kept.shop else set())
-        screenings.count_decided(session, who, refused=row.clearance == "refused")
+        screenings.count_decided(at.session, who, refused=row.clearance == "refused")
         kept.settled = True
-        session.add(kept)
+        at.session.add(kept)
 
     # ------------------------------------------------------------------------------- what the authority and the day ask
     def take_up(self) -> int:
@@ -268,6 +244,25 @@ class Screening:
                         row.batch = name
                         session.add(row)
             return len(rows)
+
+
+def _is_open(row: ParcelRow, kept: ScreeningRow | None) -> bool:
+    """Whether a parcel's newest filing is to be scored."""
+    if row.filing is None or row.payload is None:
+        return False
+    return kept is None or kept.filing != row.filing or kept.outcome == "waiting"
+
+
+def _row(row: ParcelRow, kept: ScreeningRow | None, now: dt.datetime) -> ScreeningRow:
+    """Return what is kept of a parcel, a new row if nothing is, for its newest filing."""
+    made = kept or ScreeningRow(
+        parcel=row.id, filing=b"", opened_height=row.opened_height, day=day_of(row.filed_at or 0), outcome="",
+        declared_at=now,
+    )  # fmt: skip
+    if made.filing != row.filing:
+        made.retries = 0
+    made.filing = row.filing or b""
+    return made
 
 
 def _entry(row: ResultRow, t: int) -> Entry:

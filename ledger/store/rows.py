@@ -17,8 +17,9 @@ def table_of(model: type[SQLModel]) -> Table:
 
 
 def upsert(
-    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]], *, update: Sequence[str] | None = None
-) -> None:
+    session: Session, model: type[SQLModel], rows: Iterable[Mapping[str, Any]], *, update: Sequence[str] | None = None,
+    key: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Insert rows, or update those that stand under the same primary key.
 
     Args:
@@ -26,9 +27,10 @@ def upsert(
         model: the table.
         rows: all with the same columns.
         update: columns that change when the row stands already; all but the key if None, none if empty.
+        key: other columns that are unique together, in place of the primary key.
     """
     table = table_of(model)
-    key = [column.name for column in table.primary_key]
+    key = key or [column.name for column in table.primary_key]
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     listed = [dict(row) for row in rows]
     if not listed:

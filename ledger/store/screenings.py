@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 from sqlalchemy import delete, exists, func, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from ledger.domain.kinds import KindNumber
 from ledger.store import submissions
+from ledger.store.rows import upsert
 from ledger.store.tables.chain import BlockRow, EntryRow, ParcelRow
 from ledger.store.tables.history import ReferralRow
 from ledger.store.tables.outbox import SubmissionRow
@@ -46,14 +47,25 @@ def due(session: Session, now: dt.datetime, limit: int) -> list[ScreeningRow]:
     return list(session.exec(chosen.order_by(col(ScreeningRow.retry_at)).limit(limit)))
 
 
-def newest_filing(session: Session, row: ParcelRow) -> EntryRow | None:
-    """Return where a parcel's newest filing stands."""
+def newest_filings(session: Session, rows: Sequence[ParcelRow]) -> dict[bytes, EntryRow]:
+    """Return where the newest filing of each parcel stands."""
+    payloads = {row.id: row.payload for row in rows}
     chosen = select(EntryRow).where(
-        EntryRow.subject == row.id, col(EntryRow.kind).in_(FILINGS), EntryRow.digest == row.payload,
-        col(EntryRow.rejection).is_(None), col(EntryRow.trace).is_(False),
+        col(EntryRow.subject).in_(payloads), col(EntryRow.kind).in_(FILINGS), col(EntryRow.rejection).is_(None),
+        col(EntryRow.trace).is_(False),
     )  # fmt: skip
-    newest_first = col(EntryRow.height).desc(), col(EntryRow.place).desc(), col(EntryRow.number).desc()
-    return session.exec(chosen.order_by(*newest_first).limit(1)).first()
+    found: dict[bytes, EntryRow] = {}
+    for each in session.exec(chosen):
+        known, own = found.get(each.subject), (each.height, each.place, each.number)
+        if each.digest == payloads[each.subject] and (known is None or own > (known.height, known.place, known.number)):
+            found[each.subject] = each
+    return found
+
+
+def kept(session: Session, parcels: Collection[bytes]) -> dict[bytes, ScreeningRow]:
+    """Return what was made of parcels."""
+    rows = session.exec(select(ScreeningRow).where(col(ScreeningRow.parcel).in_(parcels)))
+    return {row.parcel: row for row in rows}
 
 
 def block_hash(session: Session, height: int) -> bytes:
@@ -68,10 +80,13 @@ def block_hash(session: Session, height: int) -> bytes:
     return row.hash
 
 
-def causes_of(session: Session, parcel: bytes) -> list[ReferralRow]:
-    """Return what the identity authority found of a parcel."""
-    chosen = select(ReferralRow).where(ReferralRow.parcel == parcel)
-    return list(session.exec(chosen.order_by(col(ReferralRow.number))))
+def causes(session: Session, parcels: Collection[bytes]) -> dict[bytes, list[ReferralRow]]:
+    """Return what the identity authority found of parcels."""
+    chosen = select(ReferralRow).where(col(ReferralRow.parcel).in_(parcels)).order_by(col(ReferralRow.number))
+    found: dict[bytes, list[ReferralRow]] = {}
+    for each in session.exec(chosen):
+        found.setdefault(each.parcel, []).append(each)
+    return found
 
 
 def untaken(session: Session, limit: int) -> list[ReferralRow]:
@@ -81,11 +96,20 @@ def untaken(session: Session, limit: int) -> list[ReferralRow]:
 
 
 # ------------------------------------------------------------------------------------------------- what was seen before
-def same_bill(session: Session, bill: bytes, parcel: bytes) -> list[ScreeningRow]:
+class SameBill(NamedTuple):
+    """A parcel under a house bill; they are in the order they were opened."""
+
+    opened_height: int
+    parcel: bytes
+    outcome: str
+
+
+def same_bill(session: Session, bill: bytes, parcel: bytes) -> list[SameBill]:
     """Return other parcels under a house bill, first opened first."""
-    chosen = select(ScreeningRow).where(ScreeningRow.bill == bill, ScreeningRow.parcel != parcel)
+    chosen = select(ScreeningRow.opened_height, ScreeningRow.parcel, ScreeningRow.outcome)
     order = col(ScreeningRow.opened_height), col(ScreeningRow.parcel)
-    return list(session.exec(chosen.order_by(*order).limit(SAME_BILL)))
+    rows = session.exec(chosen.where(ScreeningRow.bill == bill, ScreeningRow.parcel != parcel).order_by(*order))
+    return [SameBill(*row) for row in rows.fetchmany(SAME_BILL)]
 
 
 def numbers_at(
@@ -130,16 +154,10 @@ _CONTACTS: Final = (ScreeningRow.number, ScreeningRow.phone, ScreeningRow.addres
 
 
 # ---------------------------------------------------------------------------------------------------------- what to say
-def say(session: Session, result: ResultRow) -> bool:
-    """Decide to write an entry, once for each thing it is about; return whether it is new."""
-    known = select(ResultRow.number).where(
-        ResultRow.subject == result.subject, ResultRow.kind == result.kind, ResultRow.about == result.about
-    )
-    if session.exec(known).first() is not None:
-        return False
-    session.add(result)
-    session.flush()
-    return True
+def say(session: Session, results: Sequence[ResultRow]) -> None:
+    """Decide to write entries, each once for what it is about."""
+    rows = [result.model_dump(exclude={"number"}) for result in results]
+    upsert(session, ResultRow, rows, update=[], key=("subject", "kind", "about"))
 
 
 def to_say(session: Session, limit: int) -> list[ResultRow]:
