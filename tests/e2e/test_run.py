@@ -40,7 +40,8 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("run") / "home"
-    command = [sys.executable, "-m", "clients.cli", "run", "--home", str(home), "--parcels", "40", "--seed", "1"]
+    command = [sys.executable, "-m", "clients.cli", "run", "--home", str(home), "--parcels", "40", "--seed", "1",
+               "--sample-rate", "25"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     said = ""
     assert process.stdout
@@ -65,6 +66,17 @@ def test_the_audit_that_is_suggested_finds_nothing(running: Running) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["ok"]
+
+
+def test_screening_of_the_gateway_caught_what_was_planted_and_its_sample_is_recomputed(running: Running) -> None:
+    scored = clearance("score", str(running.home / "result.json"), str(running.home / "truth.json"), "--json")
+    assert scored.returncode == 0, scored.stdout + scored.stderr
+    audited = clearance("audit", "samples", "--rpc", running.url, "--token", running.token, "--json")
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    sample = json.loads(audited.stdout)["subject"]
+    assert sample["days_revealed"] >= 1
+    assert sample["parcels"] >= 30
+    assert sample["parcels_before_sampling"] == 0
 
 
 def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path) -> None:
