@@ -46,7 +46,10 @@ def listen(
     after: Annotated[str, typer.Option(help="Resume behind this event's id; `start` for all there is.")] = "",
     count: Annotated[int, typer.Option(min=0, help="Stop after so many events; 0: never.")] = 0,
 ) -> None:  # fmt: skip
-    """Show events as they become final, one line each; forward them as webhooks with a secret made for this run."""
+    """Show events as they become final, one line each; forward them as webhooks with a secret made for this run.
+
+    Example: clearance courier listen --key courier.json --forward-to http://127.0.0.1:9000/hooks
+    """
     with errors():
         signer = signer_of(key, passphrase_file, demo_seed, name)
         listening = Listener(api, signer, forward_to, print_json=print_json)
@@ -135,8 +138,12 @@ def trigger(
     key: OwnKey = None, passphrase_file: Pass = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed the demo chain was made from.")] = 1,
     name: Name = "courier-1", as_json: Json = False,
+    home: Annotated[Path | None, typer.Option(help="Note the parcels in the book of this folder, for `scans`.")] = None,
 ) -> None:  # fmt: skip
-    """Send six test parcels through a demo chain, each along one fixed path; real chains are refused."""
+    """Send six test parcels through a demo chain, each along one fixed path; real chains are refused.
+
+    Example: clearance courier trigger cleared held --seed 1 --home courier
+    """
     from clients.sample.trigger import PATHS
     from clients.sample.trigger import trigger as send
 
@@ -149,10 +156,20 @@ def trigger(
         def told(row: dict[str, Any]) -> None:
             if not as_json:
                 found = ", ".join(row["findings"]) or "no finding"
-                out.print(
-                    f"{row['path']:9} {row['parcel']}  {row['clearance']}: {found}", highlight=False, soft_wrap=True
-                )
+                line = f"{row['house_bill']}  {row['parcel']}  {row['clearance']}: {found}"
+                out.print(line, highlight=False, soft_wrap=True)
 
         found = send(api, seed, name, signer, paths=tuple(paths or ()), told=told)
+        if home is not None:
+            _note(home, found)
         if as_json:
             say_json({"parcels": found})
+
+
+def _note(home: Path, parcels: list[dict[str, Any]]) -> None:
+    from clients.cli.desk import make_home
+    from clients.convert.book import Book
+
+    book = Book(make_home(home) / "book.db")
+    book.note_parcels((each["house_bill"], int(each["parcel"], 16), "") for each in parcels)
+    book.close()

@@ -1,7 +1,9 @@
-"""`clearance members ...`: suspend a key or org at once, enrol and retire keys."""
+"""`clearance members ...`: make a key, suspend a key or org at once, enrol and retire keys."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +13,9 @@ from clients.cli.console import errors, out, passphrase, say_json
 from clients.cli.session import Json, Key, Node, Pass, Token
 from ledger.domain.errors import LedgerError
 
-app = typer.Typer(no_args_is_help=True, help="Members: suspend a key or org at once, enrol and retire keys.")
+app = typer.Typer(
+    no_args_is_help=True, help="Members: make a key, suspend a key or org at once, enrol and retire keys."
+)
 
 Address = Annotated[str, typer.Argument(help="Address of the key, 0x and 40 digits.")]
 
@@ -30,6 +34,22 @@ def make(node: str, token: str, keystore: Any, file: Any, as_json: bool, name: s
         say_json({"change": name, "block": height})
     else:
         out.print(f"{name} stands in block {height}", highlight=False)
+
+
+@app.command("key")
+def key_file(
+    file: Annotated[Path, typer.Argument(help="Keystore to write; never overwritten.")], passphrase_file: Pass = None
+) -> None:
+    """Make a ledger key in an encrypted keystore, and print the address that the org's cold key enrols.
+
+    Example: clearance members key courier.json --passphrase-file passphrase
+    """
+    from ledger.keys import LocalSigner
+
+    with errors():
+        signer = LocalSigner(os.urandom(32))
+        signer.save(file, passphrase(passphrase_file))
+        out.print(f"{file} holds the key of {signer.hex_address}", highlight=False, soft_wrap=True)
 
 
 @app.command("suspend")
