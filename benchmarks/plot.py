@@ -18,7 +18,7 @@ from benchmarks.prefilled import MEGA, apart, mix, silent, used
 from clients.sample.prefilled import make_home
 
 FILE: Final = Path("docs/images/scale.svg")
-WIDTH, HEIGHT, LEFT, GAP, TOP = 520, 120, 70, 52, 34
+WIDTH, HEIGHT, LEFT, GAP, TOP = 520, 120, 70, 66, 44
 PANELS: Final = (
     ("entries_per_cpu_second", "entries a second of processor time"),
     ("disk_mb", "state on disk, MB"),
@@ -75,7 +75,7 @@ def panel(rows: Sequence[dict[str, float]], name: str, title: str, top: int) -> 
     places = [(LEFT + WIDTH * row["parcels"] / widest, base - HEIGHT * row[name] / most, row) for row in rows]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
     found = [
-        f'<text x="{LEFT}" y="{top - 12}" font-weight="bold">{title}</text>',
+        f'<text x="{LEFT}" y="{top - 26}" font-weight="bold">{title}</text>',
         f'<path d="M{LEFT} {top}V{base}H{LEFT + WIDTH}" fill="none" stroke="#888"/>',
         f'<polyline points="{line}" fill="none" stroke="#1f5fa8" stroke-width="2"/>',
     ]

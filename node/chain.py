@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -72,8 +73,13 @@ class Chain:
         self.head = self.block(height).header
 
     def warm(self) -> None:
-        """Load the top of the contract's storage: a second for a million parcels."""
+        """Load the top of the contract's storage: a second for a million parcels.
+
+        It stays for good, so the garbage collector need not walk over it again and again.
+        """
         self.executor.warm(self.head, CONTRACT)
+        gc.collect()
+        gc.freeze()
 
     def _hashes_below(self, height: int) -> Iterator[bytes]:
         for below in range(height - 1, max(-1, height - 1 - BLOCKHASH_WINDOW), -1):
