@@ -7,6 +7,7 @@ Undoing is the account database's work (`node.evm.accounts`): it keeps one list 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final
 
 from eth.abc import AccountStorageDatabaseAPI, DatabaseAPI
@@ -52,7 +53,7 @@ class KeptSlots:
 
 
 class Caches:
-    """What an executor remembers from block to block: decoded nodes by hash, words by account and root.
+    """What an executor remembers from block to block: decoded nodes and code by hash, words by account and root.
 
     All of it is named by hashes, so none of it can be wrong for a state, whatever became of the block it came from.
     """
@@ -61,6 +62,7 @@ class Caches:
         """Start empty."""
         self.nodes = NodeCache()
         self._slots: OrderedDict[bytes, KeptSlots] = OrderedDict()
+        self._codes: OrderedDict[bytes, bytes] = OrderedDict()
 
     def slots(self, address: bytes, root: bytes) -> KeptSlots:
         """Return the words known of an account's storage under a root: of another root, none."""
@@ -74,9 +76,18 @@ class Caches:
         if len(self._slots) > ACCOUNTS_KEPT:
             self._slots.popitem(last=False)
 
+    def code(self, code_hash: bytes, read: Callable[[bytes], bytes]) -> bytes:
+        """Return code, by `read` if it is not here; what that raises passes through."""
+        code = self._codes.get(code_hash)
+        if code is None:
+            code = self._codes[code_hash] = read(code_hash)
+            if len(self._codes) > ACCOUNTS_KEPT:
+                self._codes.popitem(last=False)
+        return code
 
-Undo = tuple["Slots", int, Any]
-"""Whose, slot, word before; slot -1: the whole content before it was cleared."""
+
+Undo = tuple[Any, Any, Any]
+"""Whose, slot, word before (slot -1: the whole content before it was cleared); or whose, address, account before."""
 CLEARED: Final = -1
 
 
