@@ -207,6 +207,18 @@ def items_of(data: bytes) -> list[bytes]:
     return list(_split(data, start))
 
 
+def content_of(item: bytes) -> bytes:
+    """Return the byte string that an encoded item is.
+
+    Raises:
+        ValueError, RLPException: it is a list, or not the one encoding of it.
+    """
+    _, kind, size, start = consume_length_prefix(item, 0)
+    if kind is list or start + size != len(item):
+        raise ValueError("no byte string")
+    return item[start:]
+
+
 def _split(data: bytes, at: int) -> Iterator[bytes]:
     while at < len(data):
         _, _, size, start = consume_length_prefix(data, at)

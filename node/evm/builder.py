@@ -23,6 +23,7 @@ from trie import HexaryTrie
 from ledger.chain.transaction import BATCH_GAS
 from node.blocks import Block, ExecutedBlock, Header, Log, Receipt
 from node.evm.loop import FastState
+from node.evm.quick import read
 from node.evm.state import Nodes, Pending, StateMaker, keep, open_state
 from node.evm.transactions import InvalidTransaction, decode
 
@@ -127,7 +128,7 @@ class BlockBuilder:
 
     def _checked(self, raw: bytes) -> SignedTransactionAPI:
         """Return the decoded transaction; rules that py-evm 0.12.1b1 leaves out stand here."""
-        transaction = decode(raw)
+        transaction = read(raw) if isinstance(self._state, FastState) else decode(raw)
         if transaction.chain_id != self._chain_id:
             raise InvalidTransaction(
                 f"The transaction is for chain {transaction.chain_id}, this is {self._chain_id}.",
@@ -164,6 +165,8 @@ class BlockBuilder:
             InvalidTransaction: it may not enter the block; nothing changed.
         """
         transaction = self._checked(raw)
+        if isinstance(self._state, FastState):
+            self._state.checked = transaction
         self._state.lock_changes()
         snapshot = self._state.snapshot()
         computation = self._state.apply_transaction(transaction)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
+from eth.abc import ComputationAPI, MessageAPI, SignedTransactionAPI, StateAPI, TransactionContextAPI
 from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas, WriteProtection
 from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState
@@ -33,6 +33,7 @@ from node.evm.program import (
 )  # fmt: skip
 
 # isort: on
+from node.evm.quick import QuickExecutor
 from node.evm.slots import Caches
 from node.evm.traces import trace_at
 
@@ -306,6 +307,9 @@ class FastState(CancunState):  # type: ignore[misc]  # py-evm's classes are unty
     """Cancun's state whose computations run in the loop above, on the faster account database."""
 
     computation_class = FastComputation
+    transaction_executor_class = QuickExecutor
+    checked: SignedTransactionAPI | None = None
+    """The transaction that may come next as it is: nothing happened since it was checked."""
 
     def __init__(self, db: Any, context: Any, state_root: bytes, caches: Caches | None = None) -> None:
         """Take py-evm's arguments and what is kept from block to block."""

@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_hash.auto import keccak
 
 from node.blocks import COINBASE, GAS_LIMIT, Block, ExecutedBlock, Header
-from node.evm.executor import Executor
+from node.evm.executor import Driver, Executor
 from node.evm.genesis import geth_block, run_constructor
 
 CHAIN_ID: Final = 7_202_611
@@ -165,11 +165,11 @@ def words_of(output: bytes, *types: str) -> tuple[Any, ...]:
 class World:
     """Blocks in memory, executed one on the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, driver: Driver = Driver.PLAIN) -> None:
         self.writes: dict[bytes, bytes] = {}
         self.headers: list[Header] = []
         self.nonces = dict.fromkeys(NAMES, 0)
-        self.executor = Executor(self, CHAIN_ID, self._hashes_below)
+        self.executor = Executor(self, CHAIN_ID, self._hashes_below, driver)
         self.keep(geth_block(document()))
 
     def node(self, key: bytes) -> bytes | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.chain.transaction import BATCH_GAS
 from ledger.keys import CURVE_ORDER
 from node.evm.builder import BlockBuilder
+from node.evm.executor import Driver
 from node.evm.transactions import InvalidTransaction
 from tests.node.evm_world import ACCOUNTS, ADDRESSES, CHAIN_ID, CONTRACT, GAS, T0, WEI, World, creation
 
@@ -86,10 +87,11 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("driver", Driver)
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_before_anything_is_executed(name: str) -> None:
+def test_refused_before_anything_is_executed(name: str, driver: Driver) -> None:
     raw, why = REFUSED[name]
-    world = World()
+    world = World(driver)
     builder = world.executor.build(world.head, T0 + 1)
     with pytest.raises(InvalidTransaction) as refusal:
         builder.check(raw)
@@ -101,9 +103,10 @@ def test_refused_before_anything_is_executed(name: str) -> None:
     assert builder.close() == world.executor.execute(world.head, T0 + 1, [])
 
 
+@pytest.mark.parametrize("driver", Driver)
 @pytest.mark.parametrize("kind", [0, 1, 2])
-def test_zero_fee_transactions_of_three_types_are_taken(kind: int) -> None:
-    world = World()
+def test_zero_fee_transactions_of_three_types_are_taken(kind: int, driver: Driver) -> None:
+    world = World(driver)
     executed = world.run([world.note("ada", 3, 4, kind=kind)])
     assert executed.block.transactions[0][0] == (kind or executed.block.transactions[0][0])
     assert world.word(3) == 4
@@ -139,7 +142,7 @@ def test_a_block_takes_no_more_gas_than_it_has() -> None:
 
 
 VALID = {kind: World().note("ada", 3, 4, b"fuzz", kind=kind) for kind in (0, 1, 2)}
-WORLD = World()
+WORLD, FAST = World(), World(Driver.FAST)
 
 
 @given(st.data())
@@ -155,11 +158,16 @@ def test_no_bytes_crash_it(data: st.DataObject) -> None:
                 at = data.draw(st.integers(0, len(raw)))
                 raw[at:at] = data.draw(st.binary(min_size=1, max_size=5))
     builder = WORLD.executor.build(WORLD.head, T0 + 1)
+    faster = FAST.executor.build(FAST.head, T0 + 1)
     try:
         builder.apply(bytes(raw))
     except InvalidTransaction:
         assert builder.size == 0
+        with pytest.raises(InvalidTransaction):
+            faster.apply(bytes(raw))
         return
-    executed = builder.close()  # a flipped bit may leave a valid transaction of another sender
+    faster.apply(bytes(raw))
+    executed = builder.close()
+    assert faster.close().block == executed.block  # a flipped bit may leave a valid transaction of another sender
     assert WORLD.executor.validate(WORLD.head, executed.block).block == executed.block
     assert executed.block.decode(executed.block.encode()) == executed.block
