@@ -19,7 +19,7 @@ from ledger.store.erasing import erase_payloads, replay
 from ledger.store.tables.identity import NumberRow, PersonRow
 from ledger.store.tables.screening import ScreeningRow
 from ledger.store.tables.vault import EnvelopeRow
-from ledger.store.vault import Held, Proof, Vault, keys_in
+from ledger.store.vault import Held, Proof
 from tests.store.vaults import NOW, OTHER, PERSON, READER, World, everything, payload
 
 
@@ -86,8 +86,8 @@ def test_a_changed_row_is_no_payload(world: World) -> None:
     assert set(found) == {third}, "one row that was changed kept others from being opened"
 
 
-def test_puts_that_meet_go_in_together_and_each_is_kept(database: Database, tmp_path: Path) -> None:
-    vault = Vault(database, keys_in(tmp_path / "vault.key"), lambda: NOW)
+def test_puts_that_meet_go_in_together_and_each_is_kept(world: World) -> None:
+    vault = world.vault
     told = {os.urandom(32): os.urandom(50) for _ in range(24)}
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(vault.put, told, told.values()))

@@ -129,6 +129,7 @@ def test_rows_of_before_the_vault_still_open(database: Database, tmp_path: Path)
     with database.read() as session:
         assert people.holder(session, seals, PERSON["pccc"]) is None
         assert len(list(session.exec(select(ErasureRow)))) == 1
+    keys.data.close()
 
 
 def test_numbers_of_before_the_vault_stay_through_the_migration(empty: Database) -> None:

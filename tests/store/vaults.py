@@ -6,13 +6,13 @@ import datetime as dt
 import os
 from pathlib import Path
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlmodel import SQLModel
 
 from ledger.payloads import Payload
 from ledger.store import people
 from ledger.store.database import Database
+from ledger.store.datakeys import DataKeys
 from ledger.store.erasing import erase_person
 from ledger.store.sealing import Seals
 from ledger.store.vault import Vault, keys_in
@@ -32,6 +32,7 @@ class World:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
+        self._keys: list[DataKeys] = []
         self.vault = self.opened()
         with database.write() as session:
             for each in (PERSON, OTHER):
@@ -40,9 +41,14 @@ class World:
     def opened(self) -> Vault:
         """Return the vault as a new process opens it."""
         keys = keys_in(self.folder)
+        self._keys.append(keys.data)
         self.seals = Seals(bytes(32), keys.index, keys.data)
         self.vault = Vault(self.database, keys, lambda: NOW)
         return self.vault
+
+    def close(self) -> None:
+        for keys in self._keys:
+            keys.close()
 
     def restart(self) -> Vault:
         self.vault.keys.data.close()
@@ -63,11 +69,6 @@ class World:
         person = self.person()
         assert person is not None
         return erase_person(self.database, self.vault, self.seals, person, NOW)
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path / "vault.key")
 
 
 def everything(database: Database) -> bytes:
