@@ -6,10 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from clients.sample.cases import EXPECTED, PLANTED, Case
 from ledger.domain.findings import Finding
+
+FOUND_LAST: Final = frozenset({Finding.NOT_CHECKED_IN_TIME, Finding.WATCHED_PARTY})
+"""Findings that the contract looks for only where nothing else stands against a parcel, so not in what is sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ def is_caught(case: Case, outcome: Mapping[str, Any]) -> bool:
         return False
     if expected.rejection is not None:
         return expected.rejection.name in outcome["rejections"]
-    if expected.finding is Finding.NOT_CHECKED_IN_TIME and is_random(outcome):
-        return bool(outcome["referred"])  # nobody can sweep what the sample referred before
+    if expected.finding in FOUND_LAST and is_random(outcome):
+        return bool(outcome["referred"])
     return expected.finding is not None and expected.finding.name in outcome["findings"] and outcome["referred"]
 
 

@@ -3,9 +3,9 @@
 py-evm calls three functions for every opcode and checks every operand again. Here a program is decoded once
 (`node.evm.program`), its stack is a list of integers, and what moves numbers, memory words and words of storage is done
 in place. Logs, calls and everything else go through py-evm's own functions, as do creations and precompiles; a run that
-lacks gas or room on the stack goes through py-evm whole. Where it comes by often, Python is made of the code
-(`node.evm.traces`). The meaning is py-evm's: the same gas, errors, memory and
-roots (`tests/node/test_evm_loop.py`). The audit never uses it.
+lacks gas or room on the stack goes through py-evm whole. Where it comes by often, Python is made of the ledger
+contract's code (`node.evm.traces`). The meaning is py-evm's: the same gas, errors, memory and roots
+(`tests/node/test_evm_loop.py`). The audit never uses it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from eth.vm.forks.cancun.computation import CancunComputation
 from eth.vm.forks.cancun.state import CancunState
 from eth.vm.logic.invalid import InvalidOpcode
 
+from ledger.genesis import CONTRACT
 from node.evm.accounts import FastAccountDB
 from node.evm.costs import COLD, STIPEND, WARM, grow, store
 from node.evm.hashing import keccak
@@ -43,6 +44,9 @@ HOT: Final = 24
 """How often the loop comes by before a place becomes a trace; making one takes a millisecond, which 400 runs save."""
 MAX_TRACES: Final = 2_000
 """Traces of one program at most."""
+TRACED: Final = frozenset({CONTRACT})
+"""Addresses whose code may become Python: the ledger's, which is known. A stranger's could be written so that making
+Python of it costs a thousand times what running it costs."""
 
 
 def _finish(computation: Any) -> None:
@@ -67,6 +71,7 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
     gas, size, at = meter.gas_remaining, len(memory), 0
     push, pop, number_of = stack.append, stack.pop, int.from_bytes
     traces, heat, holder = program.traces, program.heat, computation._memory
+    traced = message.code_address in TRACED
     while True:
         trace = traces.get(at)
         if trace is not None:
@@ -77,11 +82,12 @@ def run(computation: Any, program: Program) -> None:  # noqa: C901  # one loop: 
                 at = ~at
             memory = holder._bytes
             size, values = len(memory), slots.values
-        heat[at] = times = heat.get(at, 0) + 1
-        if times == HOT and len(traces) < MAX_TRACES:
-            found = trace_at(program, at)
-            if found is not None:
-                traces[at] = found
+        if traced:
+            heat[at] = times = heat.get(at, 0) + 1
+            if times == HOT and len(traces) < MAX_TRACES:
+                found = trace_at(program, at)
+                if found is not None:
+                    traces[at] = found
         cost, need, room, steps, following = runs.get(at) or program.run_at(at)
         gas -= cost
         if gas < 0 or not need <= len(stack) <= MAX_STACK - room:

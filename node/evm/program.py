@@ -7,15 +7,15 @@ contracts are made of are one step. What a run cannot take goes to py-evm opcode
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 from eth.vm.forks.cancun.computation import CancunComputation
 
 OPCODES: Final = CancunComputation.opcodes
-PROGRAMS: Final = 256
-"""Programs kept decoded."""
+PROGRAM_BYTES: Final = 256 << 10
+"""Bytes of code kept decoded, which takes about 150 times as much memory."""
 MAX_WORD: Final = 2**256 - 1
 MAX_PLACE: Final = 2**32
 """Memory places below it may be fused with what they address: gas ends far before."""
@@ -83,10 +83,39 @@ class Program:
         return run
 
 
-@lru_cache(maxsize=PROGRAMS)
-def program_of(code: bytes) -> Program:
-    """Return the program of code."""
-    return Program(code)
+class Programs:
+    """Programs by their code, those used last; one with traces stays, however much else is run."""
+
+    def __init__(self, limit: int = PROGRAM_BYTES) -> None:
+        """Take how many bytes of code are kept."""
+        self._limit = limit
+        self._bytes = 0
+        self._kept: OrderedDict[bytes, Program] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Programs kept."""
+        return len(self._kept)
+
+    def of(self, code: bytes) -> Program:
+        """Return the program of code."""
+        program = self._kept.get(code)
+        if program is None:
+            self._make_room(len(code))
+            program = self._kept[code] = Program(code)
+            self._bytes += len(code)
+        else:
+            self._kept.move_to_end(code)
+        return program
+
+    def _make_room(self, size: int) -> None:
+        for code in [code for code, program in self._kept.items() if not program.traces]:
+            if self._bytes + size <= self._limit:
+                return
+            del self._kept[code]
+            self._bytes -= len(code)
+
+
+program_of: Final = Programs().of
 
 
 def _decode(program: Program, at: int) -> Run:

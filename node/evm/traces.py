@@ -28,7 +28,9 @@ from node.evm.program import (
 MAX_STACK: Final = 1024
 SIGN: Final = 1 << 255
 LONGEST: Final = 200
-"""Opcodes of a trace at most; a few more to the end of a run."""
+"""Opcodes of a trace at most; its last run may be as long once more."""
+LONGEST_TEST: Final = 500
+"""Characters of a comparison that is not yet a number: Python's parser takes 200 parentheses in one another."""
 
 Trace = Callable[[list[Any], int, Any, Any, Any, bytes], tuple[int, int]]
 """Takes stack, gas, computation, memory, storage and calldata; returns where to go on, and the gas left.
@@ -113,7 +115,7 @@ class Tracer:
     def _run_at(self, at: int) -> tuple[list[tuple[int, int]], int]:
         """Return places and opcodes of the run that begins at a place, and what its plain opcodes cost."""
         code, found, cost = self._code, list[tuple[int, int]](), 0
-        while at < len(code):
+        while at < len(code) and len(found) < LONGEST:
             opcode = code[at]
             if not (opcode in EFFECTS or (0x5F <= opcode <= 0x9F and opcode != MCOPY)):
                 break
@@ -276,7 +278,7 @@ class Tracer:
         atom = self._pop_raw()
         if isinstance(atom, int):
             self._push(int(not atom))
-        elif atom in self._tests:
+        elif atom in self._tests and len(self._tests[atom]) < LONGEST_TEST:
             self._test(f"not ({self._tests[atom]})")
         else:
             self._test(f"not {self._value(atom)}")

@@ -40,7 +40,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("run") / "home"
-    command = [sys.executable, "-m", "clients.cli", "run", "--home", str(home), "--parcels", "40", "--seed", "1",
+    command = [sys.executable, "-m", "clients.cli", "run", "--home", str(home), "--parcels", "64", "--seed", "1",
                "--sample-rate", "25"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     said = ""

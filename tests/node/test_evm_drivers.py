@@ -22,10 +22,18 @@ BLOCKS = 3
 PARTS = 4
 
 
+class Everywhere:
+    """Every address: also of what a transaction creates."""
+
+    def __contains__(self, address: bytes) -> bool:
+        return True
+
+
 @pytest.fixture(autouse=True)
 def hot_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a place become a trace when it is met the second time."""
+    """Let a place become a trace when it is met the second time, in the programs of these tests too."""
     monkeypatch.setattr(loop, "HOT", 2)
+    monkeypatch.setattr(loop, "TRACED", Everywhere())
 
 
 def history(seed: int, makers: list[StateMaker]) -> list[Any]:

@@ -19,7 +19,7 @@ from node.chain import Chain
 from node.evm import loop
 from node.evm.executor import Driver, Executor
 from node.evm.loop import FastState
-from node.evm.program import EFFECTS, OPCODES, program_of
+from node.evm.program import EFFECTS, OPCODES, Programs, program_of
 from tests.contract.world import World
 from tests.node.days import Day
 
@@ -50,8 +50,9 @@ def outcome(driver: type[CancunState], codes: dict[bytes, bytes], data: bytes, g
 
 @pytest.fixture(autouse=True)
 def hot_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a place become a trace when it is met the second time."""
+    """Let a place become a trace when it is met the second time, in the programs of these tests too."""
     monkeypatch.setattr(loop, "HOT", 2)
+    monkeypatch.setattr(loop, "TRACED", frozenset({HERE, OTHER, CONTRACT}))
 
 
 def same(codes: dict[bytes, bytes], data: bytes, gas: int, *, static: bool = False) -> bool:
@@ -126,6 +127,38 @@ def test_gas_ends_behind_a_branch_of_a_trace() -> None:
             same({HERE: code, OTHER: b""}, data, 5_000)
             endings = {same({HERE: code, OTHER: b""}, data, gas) for gas in [*range(150), *range(2_090, 2_240)]}
             assert endings == {True, False}
+
+
+@pytest.mark.parametrize("count", [1, 60, 190, 260, 3_000])
+def test_long_straight_code(count: int) -> None:
+    """Comparisons of comparisons, deeper than Python's parser goes, and runs longer than a trace."""
+    for step in (b"\x15", b"\x36\x10", b"\x80\x01", b"\x80\x5b\x50", b"\x5f\x51\x14"):
+        for start in (b"\x36", push(2)):
+            body = b"\x5b" + start + step * count + push(0) + b"\x52"
+            code = push(3) + body + b"\x60\x01\x90\x03\x80" + push(2) + b"\x57" + push(32) + push(0) + b"\xf3"
+            for gas in (count, 5 * count, 100_000):
+                same({HERE: code, OTHER: b""}, b"x", gas)
+
+
+def test_a_strangers_code_becomes_no_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs to run is bounded by its gas, what it costs to make Python of it is not."""
+    code = push(200) + b"\x5b" + push(1) + b"\x90\x03\x80" + push(2) + b"\x57"
+    for traced, made in ((frozenset({CONTRACT}), False), (frozenset({HERE}), True)):
+        monkeypatch.setattr(loop, "TRACED", traced)
+        same({HERE: code, OTHER: b""}, b"", 100_000)
+        assert bool(program_of(code).traces) is made
+
+
+def test_programs_are_kept_by_their_bytes() -> None:
+    """Strangers' programs push one another out, not the one that has traces."""
+    programs = Programs(limit=1_000)
+    ours = programs.of(bytes(300))
+    ours.traces[0] = "made"
+    for number in range(200):
+        programs.of(number.to_bytes(100, "big"))
+        assert len(programs) <= 8
+    assert programs.of(bytes(300)) is ours
+    assert len(programs.of(bytes(2_000)).code) == 2_000, "larger than all that is kept, and run all the same"
 
 
 def test_words_of_memory_that_lie_across_one_another() -> None:
