@@ -28,13 +28,17 @@ from node.pool import Pool, PoolFull, Queued
 from node.rules import is_stop
 from node.statements import Inclusion, Receipt
 from node.store import Space
-from node.transactions import hash_of
+from node.transactions import body_of, hash_of
 
 INCLUDE_WITHIN: Final = 600
 """Seconds within which an accepted batch is promised to stand in a block."""
 MAX_BLOCK_ITEMS: Final = 64
 """Batches and transactions in one block: bounds the time a block takes."""
 MAX_RAW_BYTES: Final = 131_072
+MAX_RAW_WAITING: Final = 64
+"""Raw transactions that may wait at once: each new one is checked behind them."""
+RAW_BLOCK_GAS: Final = 1 << 26
+"""Gas that raw transactions of one block ask for, unless the first alone asks for more: an audit executes it too."""
 FULL: Final = "The block is full."
 
 REASONS: Final = {
@@ -224,13 +228,13 @@ class Sealer:
         if len(raw) > MAX_RAW_BYTES:
             raise InvalidTransaction(f"More than {MAX_RAW_BYTES} bytes.", hint="Send a smaller transaction.")
         digest = hash_of(raw)
-        if self.chain.place_of_transaction(digest) is None and not any(
-            item.raw == raw for item in self.pool.in_order()
-        ):
+        waiting = [item.raw for item in self.pool.in_order() if item.raw]
+        if self.chain.place_of_transaction(digest) is None and raw not in waiting:
+            if len(waiting) >= MAX_RAW_WAITING:
+                raise PoolFull("Too many raw transactions wait for a block.", hint="Send it again in a second.")
             builder = self.chain.executor.build(self.chain.head, self.clock.now())
-            waiting = [item.raw for item in self.pool.in_order() if item.raw] + [raw]
-            for each in sorted(waiting, key=lambda one: not is_stop(one)):  # the order they will stand in
-                builder.apply(each)
+            for each in sorted([*waiting, raw], key=lambda one: not is_stop(one)):  # the order they will stand in
+                builder.pass_over(each)
             self.pool.add(None, raw, {})
         return digest
 
@@ -242,9 +246,12 @@ class Sealer:
         builder = self.chain.executor.build(self.chain.head, self.clock.now())
         taken: list[Queued] = []
         extra: dict[bytes, bytes | None] = {}
+        raw_gas = 0
         for item in self.pool.in_order():
-            if builder.size >= MAX_BLOCK_ITEMS:
+            gas = body_of(item.raw).gas if item.raw else 0
+            if builder.size >= MAX_BLOCK_ITEMS or (raw_gas and raw_gas + gas > RAW_BLOCK_GAS):
                 break
+            raw_gas += gas
             refusal = self._put(builder, item)
             if refusal == FULL:
                 break

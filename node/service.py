@@ -19,7 +19,7 @@ from node.blocks import Block, InvalidBlock
 from node.chain import Chain, height_key
 from node.clock import LogicalClock
 from node.follower import Follower, FromFuture, Source
-from node.sealer import Sealer
+from node.sealer import MAX_BLOCK_ITEMS, Sealer
 from node.statements import Head
 from node.store import Space, StoreFault
 
@@ -145,7 +145,8 @@ class NodeService:
         self._work.wait()
         self._work.clear()
         while not self._stop.is_set() and self.sealer and len(self.sealer.pool):
-            time.sleep(self._pause)
+            if len(self.sealer.pool) < MAX_BLOCK_ITEMS:  # what fills a block already need not wait for more
+                time.sleep(self._pause)
             with self._lock:
                 block = self.sealer.seal()
             self._tell()

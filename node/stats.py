@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.blocks import Block
-from node.retention import STATE_WINDOW, Retention
+from node.retention import Retention
 from node.rules import batch_of
 from node.store import RocksStore, Space, Store, height_key
 
@@ -117,13 +117,14 @@ def carried(store: Store, head: int) -> tuple[int, int]:
     return transactions, entries
 
 
-def compact(store: Store, window: int = STATE_WINDOW) -> None:
-    """Let go of the states below a window and drop from the files what was deleted.
+def compact(store: Store, window: int | None = None) -> None:
+    """Drop from the files what was deleted; with a window, let go of the states below it first.
 
     Raises:
         StoreFault: damaged, or no room for the new files beside the old.
     """
-    for writes in Retention(store, window).forget_below(height_of(store)):
-        store.commit(writes, sync=False)
+    if window is not None:
+        for writes in Retention(store, window).forget_below(height_of(store)):
+            store.commit(writes, sync=False)
     store.commit({})  # synced: with it everything before it is on disk
     store.compact()

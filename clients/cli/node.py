@@ -123,7 +123,13 @@ def stats(
 
 
 @app.command()
-def compact(home: HomeOption) -> None:
+def compact(
+    home: HomeOption,
+    states: Annotated[
+        int | None,
+        typer.Option(min=1, help="Blocks below the head whose states stay; without it those that are there."),
+    ] = None,
+) -> None:
     """Make a stopped node's files small: what was deleted goes at once instead of by and by."""
     from node.home import Home
     from node.stats import compact as compacted
@@ -134,7 +140,7 @@ def compact(home: HomeOption) -> None:
         before = sum(file.stat().st_size for file in folder.iterdir()) if folder.exists() else 0
         store = RocksStore(folder, create=False)
         try:
-            compacted(store)
+            compacted(store, states)
         finally:
             store.close()
         after = sum(file.stat().st_size for file in folder.iterdir())

@@ -21,6 +21,7 @@ from eth_utils.exceptions import ValidationError
 from trie import HexaryTrie
 
 from ledger.chain.transaction import BATCH_GAS
+from ledger.genesis import CONTRACT
 from node.blocks import Block, ExecutedBlock, Header, Log, Receipt
 from node.evm.loop import FastState
 from node.evm.quick import read
@@ -29,9 +30,9 @@ from node.evm.transactions import InvalidTransaction, decode
 
 ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 """First four bytes of `Error(string)`, what a revert with a reason returns."""
-MAX_TRANSACTION_GAS: Final = BATCH_GAS
-"""Gas one transaction may ask for: two seconds of py-evm; a loop may not stop the sealer for longer (cf. EIP-7825)."""
-
+OTHER_GAS: Final = 1 << 24
+"""Gas of a transaction that does not call the ledger, at most (EIP-7825): a loop of it takes unmodified py-evm 20 s.
+The ledger's own code loops no longer than a batch has entries."""
 MAX_INITCODE_BYTES: Final = 2 * 24_576
 """Longest creation code of a transaction (EIP-3860)."""
 
@@ -66,6 +67,11 @@ def reason_of(computation: ComputationAPI) -> str | None:
         return output[68 : 68 + size].decode("utf-8", "replace")
     stopped_by = type(computation.error).__name__
     return "" if not output and stopped_by == "Revert" else stopped_by
+
+
+def most_gas(to: bytes | None) -> int:
+    """Return the gas a transaction to an address may ask for."""
+    return BATCH_GAS if to == CONTRACT else OTHER_GAS
 
 
 def trie_root(items: Sequence[bytes]) -> bytes:
@@ -134,9 +140,9 @@ class BlockBuilder:
                 f"The transaction is for chain {transaction.chain_id}, this is {self._chain_id}.",
                 hint="Sign for this chain (EIP-155).",
             )
-        if transaction.gas > MAX_TRANSACTION_GAS:
+        if transaction.gas > most_gas(transaction.to):
             raise InvalidTransaction(
-                f"It asks for {transaction.gas} gas; a transaction may ask for {MAX_TRANSACTION_GAS}.",
+                f"It asks for {transaction.gas} gas; such a transaction may ask for {most_gas(transaction.to)}.",
                 hint="Split it.",
             )
         if transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
@@ -153,6 +159,14 @@ class BlockBuilder:
         except (ValidationError, BadSignature) as error:
             raise InvalidTransaction(f"{error}.", hint="Check nonce, gas and signature.") from error
         return transaction
+
+    def pass_over(self, raw: bytes) -> None:
+        """Check that a transaction may come next and count its nonce as used, without executing it.
+
+        Raises:
+            InvalidTransaction: as :meth:`check`.
+        """
+        self._state.increment_nonce(self._checked(raw).sender)
 
     def apply(self, raw: bytes, *, keep_reverted: bool = True) -> TransactionResult:
         """Execute a transaction.

@@ -15,7 +15,7 @@ from eth.vm.spoof import SpoofTransaction
 from eth_utils.exceptions import ValidationError
 
 from node.blocks import COINBASE, Block, ExecutedBlock, Header, WrongField, WrongTransaction
-from node.evm.builder import MAX_TRANSACTION_GAS, BlockBuilder, TransactionResult, reason_of, trie_root
+from node.evm.builder import BlockBuilder, TransactionResult, most_gas, reason_of, trie_root
 from node.evm.genesis import genesis_block, run_constructor, with_storage
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
@@ -50,8 +50,6 @@ __all__ = [
     "with_storage",
 ]
 
-CALL_GAS: Final = MAX_TRANSACTION_GAS
-"""Gas a read-only call may use."""
 MAX_REFUND_SHARE: Final = 5
 """A refund is at most this part of the gas used (EIP-3529)."""
 EXECUTED_FIELDS: Final = ("gas_used", "receipts_root", "bloom", "state_root")
@@ -143,14 +141,15 @@ class Executor:
         data: bytes,
         sender: bytes = COINBASE,
         value: int = 0,
-        gas: int = CALL_GAS,
+        gas: int | None = None,
     ) -> TransactionResult:
-        """Execute a message on the state of a block; nothing is kept.
+        """Execute a message on the state of a block; nothing is kept. It gets no more gas than a transaction.
 
         Raises:
             InvalidTransaction: it cannot be tried (funds, gas below what its bytes cost).
         """
-        return self._call(header, to, data, sender, value, gas)[0]
+        most = most_gas(to)
+        return self._call(header, to, data, sender, value, most if gas is None else min(gas, most))[0]
 
     def _call(
         self, header: Header, to: bytes | None, data: bytes, sender: bytes, value: int, gas: int
@@ -158,7 +157,7 @@ class Executor:
         """Return the result and the gas used before refunds."""
         state = self._state(header)
         transaction = CancunTransactionBuilder.create_unsigned_transaction(
-            nonce=state.get_nonce(sender), gas_price=0, gas=min(gas, CALL_GAS), to=to or b"", value=value, data=data
+            nonce=state.get_nonce(sender), gas_price=0, gas=gas, to=to or b"", value=value, data=data
         )
         try:
             computation = state.costless_execute_transaction(SpoofTransaction(transaction, from_=sender))
@@ -176,12 +175,13 @@ class Executor:
         Raises:
             InvalidTransaction: the call reverts.
         """
-        result, enough = self._call(header, to, data, sender, value, CALL_GAS)
+        most = most_gas(to)
+        result, enough = self._call(header, to, data, sender, value, most)
         if result.reason is not None:
             raise InvalidTransaction(f"The call reverts: {result.reason}.", hint="Mend what the reason names.")
-        while enough < CALL_GAS and self.call(header, to, data, sender, value, enough).reason is not None:
+        while enough < most and self.call(header, to, data, sender, value, enough).reason is not None:
             enough += enough // 16
-        return min(enough, CALL_GAS)
+        return min(enough, most)
 
     def proof(self, header: Header, address: bytes, slots: Sequence[int]) -> AccountProof:
         """Return the Merkle proof of an account and slots against a block's state root (EIP-1186)."""

@@ -11,7 +11,6 @@ from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.chain.transaction import BATCH_GAS
 from node.blocks import (
     COINBASE,
     GAS_LIMIT,
@@ -22,7 +21,7 @@ from node.blocks import (
     WrongField,
     WrongTransaction,
 )
-from node.evm.builder import trie_root
+from node.evm.builder import OTHER_GAS, trie_root
 from tests.node.evm_world import ADDRESSES, CHAIN_ID, CONTRACT, NOBODY, T0, World, data_of, words_of
 
 
@@ -139,13 +138,13 @@ def test_equal_times_are_allowed_and_no_time_runs_back() -> None:
 
 def test_base_fee_stays_zero_after_a_full_block() -> None:
     world = World()
-    fill = [world.sign("ada", CONTRACT, data_of("spin()"), gas=gas) for gas in (BATCH_GAS, BATCH_GAS)]
+    fill = [world.sign("ada", CONTRACT, data_of("spin()"), gas=OTHER_GAS) for _ in range(2)]
     builder = world.executor.build(world.head, T0 + 1)
-    builder.header = replace(builder.header, gas_limit=3 * BATCH_GAS)  # full at two thirds, without minutes of looping
+    builder.header = replace(builder.header, gas_limit=3 * OTHER_GAS)  # full at two thirds, without minutes of looping
     for raw in fill:
         assert builder.apply(raw).reason == "OutOfGas"
     full = world.keep(builder.close())
-    assert full.header.gas_used == 2 * BATCH_GAS > full.header.gas_limit // 2
+    assert full.header.gas_used == 2 * OTHER_GAS > full.header.gas_limit // 2
     after = world.run([world.note("ben", 1, 1)])
     assert after.block.header.base_fee == 0
     assert after.receipts[0].status == 1

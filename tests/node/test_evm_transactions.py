@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.chain.transaction import BATCH_GAS
+from ledger.genesis import CONTRACT as LEDGER
 from ledger.keys import CURVE_ORDER
-from node.evm.builder import BlockBuilder
+from node.evm.builder import OTHER_GAS, BlockBuilder
 from node.evm.executor import Driver
 from node.evm.transactions import InvalidTransaction
 from tests.node.evm_world import ACCOUNTS, ADDRESSES, CHAIN_ID, CONTRACT, GAS, T0, WEI, World, creation
@@ -77,7 +78,9 @@ REFUSED = {
     "gas below the bytes": (signed(gas=20_999), "gas"),
     "creation gas": (signed(to=None, data=creation(), gas=60_000), "gas"),
     "creation over 49,152 bytes": (signed(to=None, data=bytes(49_153)), "49152"),
-    "too much gas": (signed(gas=BATCH_GAS + 1), "asks for"),
+    "too much gas": (signed(gas=OTHER_GAS + 1), "asks for"),
+    "too much gas for a batch": (signed(gas=BATCH_GAS + 1, to=LEDGER), "asks for"),
+    "too much gas for a creation": (signed(gas=OTHER_GAS + 1, to=None, data=creation()), "asks for"),
     "fee nobody can pay": (signed(gasPrice=WEI), "afford"),
     "value nobody has": (signed(value=2 * WEI), "balance"),
     "tip over the cap": (

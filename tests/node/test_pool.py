@@ -21,7 +21,7 @@ from node.clock import LogicalClock
 from node.evm.executor import InvalidTransaction
 from node.pool import HEADER_BYTES, Pool, PoolFull, Queued
 from node.rules import batch_of, is_stop
-from node.sealer import MAX_RAW_BYTES, Sealer
+from node.sealer import MAX_RAW_BYTES, MAX_RAW_WAITING, RAW_BLOCK_GAS, Sealer
 from node.store import MemoryStore, Space
 from tests.node.days import SEED, Day, follow, sealer_keys
 
@@ -201,6 +201,29 @@ def test_a_raw_transaction_waits_once_and_is_bounded(sealer: Sealer) -> None:
         with pytest.raises(InvalidTransaction):
             sealer.accept_raw(bad)
     assert len(sealer.pool) == 0
+
+
+def test_raw_transactions_that_wait_are_few_and_none_is_executed_for_it(sealer: Sealer) -> None:
+    """Each is checked behind those that wait: were they executed for it, a loop in one would be paid by all."""
+    genesis = sealer.chain.genesis
+    for nonce in range(MAX_RAW_WAITING):
+        sealer.accept_raw(raw(genesis, nonce, b""))
+    with pytest.raises(PoolFull):
+        sealer.accept_raw(raw(genesis, MAX_RAW_WAITING, b""))
+    sealer.pool.drop(list(sealer.pool.in_order())[-1:])
+    with pytest.raises(InvalidTransaction, match="nonce"):
+        sealer.accept_raw(raw(genesis, MAX_RAW_WAITING, b""))
+
+
+def test_a_block_holds_no_more_raw_gas_than_an_audit_can_bear(sealer: Sealer) -> None:
+    genesis = sealer.chain.genesis
+    for nonce in range(3):
+        sealer.accept_raw(raw(genesis, nonce, b"", gas=RAW_BLOCK_GAS // 2))
+    sizes = [len(block.transactions) for block in iter(sealer.seal, None)]
+    assert sizes == [2, 1]
+    alone = raw(genesis, 3, b"", gas=RAW_BLOCK_GAS + 1)
+    sealer.accept_raw(alone)
+    assert sealer.seal() is not None, "one that asks for more stands alone"
 
 
 def test_bytes_that_are_no_transaction_carry_nothing() -> None:

@@ -80,6 +80,8 @@ def test_stats_count_what_is_there(home: Path) -> None:
 def test_a_shorter_window_and_compaction_leave_the_head_alone(home: Path) -> None:
     """States below the window go, the head's and all blocks stay."""
     before = stats_of(Home(home).store)
+    assert CliRunner().invoke(app, ["node", "compact", "--home", str(home)]).exit_code == 0
+    assert stats_of(Home(home).store).spaces == before.spaces, "a node's own window is its own business"
     store = RocksStore(Home(home).store)
     compact(store, window=2)
     store.close()
