@@ -289,6 +289,7 @@ class ExecutedBlock:
         writes: trie nodes and code by hash, not yet kept.
         again: how often beyond the first time a node came, at several places of the state, by hash.
         dead: hashes of nodes that went, one for each place; None if the driver did not count.
+        tips: of `writes`, those that may have been kept before; unless one was, none was. None if it cannot tell.
     """
 
     block: Block
@@ -296,3 +297,4 @@ class ExecutedBlock:
     writes: dict[bytes, bytes]
     again: dict[bytes, int] = dataclasses.field(default_factory=dict)
     dead: tuple[bytes, ...] | None = None
+    tips: tuple[bytes, ...] | None = None

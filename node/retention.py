@@ -11,7 +11,7 @@ after are compared (`node.evm.changes`). Blocks, receipts, seals and code stay: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from node.blocks import EMPTY_ROOT, ExecutedBlock
@@ -40,28 +40,27 @@ class Retention:
         if dead is None:
             change = state_change(self._store, nodes, parent_root, executed.block.header.state_root)
             nodes, again, dead = change.writes, change.again, change.dead
-        made = self._births(nodes, again)
+        made = self._births(nodes, again, executed.tips)
         if dead:
             made[Space.DEAD + height_key(height)] = b"".join(dead)
         if height > self.window:
             self._forget(height - self.window, made)
         return made
 
-    def _births(self, nodes: dict[bytes, bytes], again: dict[bytes, int]) -> Writes:
+    def _births(self, nodes: dict[bytes, bytes], again: dict[bytes, int], tips: Sequence[bytes] | None) -> Writes:
         made: Writes = {}
-        keys = list(nodes)
-        kept = self._store.get_many([Space.NODE + key for key in keys])
-        for key, there in zip(keys, kept, strict=True):
-            more = again.get(key, 0)
-            if there is None:
-                made[Space.NODE + key] = nodes[key]
-            else:
-                more += 1
-            if more:
-                self._add(key, more, made)
-        for key in again.keys() - nodes.keys():
-            self._add(key, again[key], made)
+        there = set() if tips is not None and not self._there(tips) else self._there(list(nodes))
+        for key, raw in nodes.items():
+            if key not in there:
+                made[Space.NODE + key] = raw
+        for key in again.keys() | there:
+            self._add(key, again.get(key, 0) + (key in there), made)
         return made
+
+    def _there(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return which of some nodes are kept already."""
+        kept = self._store.get_many([Space.NODE + key for key in keys])
+        return {key for key, raw in zip(keys, kept, strict=True) if raw is not None}
 
     def _more(self, key: bytes, made: Writes) -> int:
         """Return how often beyond the first time a node is there."""

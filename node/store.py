@@ -160,6 +160,8 @@ def _options(*, create: bool) -> rocksdict.Options:
     options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_max_background_jobs(1)
     options.set_write_buffer_size(BUFFER_BYTES)
+    options.set_memtable_whole_key_filtering(True)  # what is not in the buffer, as nearly everything, is not looked for
+    options.set_memtable_prefix_bloom_ratio(0.1)
     options.set_keep_log_file_num(2)
     # chain blocks shrink to a third; trie nodes are hashes, which RocksDB tries once and leaves as they are
     options.set_compression_type(rocksdict.DBCompressionType.lz4())

@@ -270,6 +270,7 @@ class FastAccountDB(AccountDB):  # type: ignore[misc]  # py-evm's classes are un
             if code_hash in self.tries.born:  # code whose bytes are a node's must outlive that node
                 self.tries.again[code_hash] = self.tries.again.get(code_hash, 0) + 1
             self._db[code_hash] = self._codes[code_hash]
+            self.tries.tips.add(code_hash)
         for key, raw in self.tries.born.items():
             self._db[key] = raw
         for address, slots in self._account_stores.items():

@@ -221,5 +221,6 @@ class BlockBuilder:
         )
         block, receipts = Block(header, tuple(self._raw)), tuple(self._receipts)
         if isinstance(self._state, FastState):
-            return ExecutedBlock(block, receipts, self._pending.writes, self._state.again, self._state.dead)
+            state = self._state
+            return ExecutedBlock(block, receipts, self._pending.writes, state.again, state.dead, state.tips)
         return ExecutedBlock(block, receipts, self._pending.writes)

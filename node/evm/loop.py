@@ -335,3 +335,8 @@ class FastState(CancunState):  # type: ignore[misc]  # py-evm's classes are unty
     def dead(self) -> tuple[bytes, ...]:
         """Hashes of the nodes that went, one for each place."""
         return tuple(self._account_db.tries.dead)
+
+    @property
+    def tips(self) -> tuple[bytes, ...]:
+        """Hashes of what came that may have been kept before: unless one of them was, nothing was."""
+        return tuple(self._account_db.tries.tips)

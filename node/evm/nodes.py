@@ -22,6 +22,9 @@ DIGITS: Final = "0123456789abcdef"
 PLACE: Final = {digit: place for place, digit in enumerate(DIGITS)}
 FULL_BRANCH_BYTES: Final = 532
 """Bytes of a branch with sixteen hashes, by far the most frequent: cut and joined by one expression each."""
+TOP_BYTES: Final = 370
+"""Bytes of a branch that counts as one of the top: eleven children. Of the last level whose branches are mostly full
+half lack one or two."""
 
 
 def decode(raw: bytes) -> Node:
@@ -75,7 +78,10 @@ def encode(node: Node) -> bytes:
             joined = EMPTY
         if len(joined) == FULL_BRANCH_BYTES - 4:
             return b"\xf9\x02\x11\xa0" + joined[:-1] + b"\x80"
-        return list_of(b"".join([_reference(child) for child in node]))
+        try:
+            return list_of(b"".join([b"\xa0" + child if child else b"\x80" for child in node]))
+        except TypeError:
+            return list_of(b"".join([_reference(child) for child in node]))
     leaf, path, content = node
     sign = ("13" if len(path) & 1 else ("00", "20"))[leaf]
     return list_of(string(bytes.fromhex(sign + path)) + (string(content) if leaf else _reference(content)))
@@ -111,14 +117,14 @@ class NodeCache:
     """Decoded nodes by hash in two generations: the older one goes whole when the younger is full.
 
     Nothing is sorted or counted when it is full, so it is as fast then as before. A node is what its hash says: an
-    entry can be useless, never wrong. Full branches, which stand at the top of a trie and on the way to everything,
-    are kept apart, so that leaves that pass through do not drive them out.
+    entry can be useless, never wrong. Branches with most of their children, which stand at the top of a trie and on the
+    way to everything, are kept apart, so that leaves that pass through do not drive them out.
     """
 
     __slots__ = ("limit", "old", "old_tops", "tops", "tops_limit", "young")
 
     def __init__(self, limit: int = 40_000, tops_limit: int = 80_000) -> None:
-        """Take how many nodes a generation has: 0.3 to 1 kB each, a full branch 1.3."""
+        """Take how many nodes a generation has: 0.3 to 1 kB each, one of the top 1.3."""
         self.limit = limit
         self.tops_limit = tops_limit
         self.young: dict[bytes, Node] = {}
@@ -135,7 +141,7 @@ class NodeCache:
             return node
         node = self.old_tops.get(key)
         if node is not None:
-            self.put(key, node, FULL_BRANCH_BYTES)
+            self.put(key, node, TOP_BYTES)
             return node
         node = self.old.get(key)
         if node is not None:
@@ -148,7 +154,7 @@ class NodeCache:
 
     def put(self, key: bytes, node: Node, size: int) -> None:
         """Keep a node of so many bytes."""
-        if size == FULL_BRANCH_BYTES:
+        if size >= TOP_BYTES:
             if len(self.tops) >= self.tops_limit:
                 self.old_tops, self.tops = self.tops, {}
             self.tops[key] = node
@@ -158,7 +164,7 @@ class NodeCache:
         self.young[key] = node
 
     def drop(self, key: bytes) -> None:
-        """Make room: a full branch that was replaced is hardly read again."""
+        """Make room: a branch that was replaced is hardly read again."""
         self.tops.pop(key, None)
 
 

@@ -32,6 +32,8 @@ class Trie:
         born: bytes of the nodes that came, by hash.
         again: how often beyond the first time a node came, at other places.
         dead: hashes of nodes that went, one for each place.
+        tips: hashes of the nodes that came without one below them that came. A store holds a node with all below it, so
+            if none of these was there before, none of all that came was.
     """
 
     def __init__(self, read: Callable[[bytes], bytes], cache: NodeCache | None = None) -> None:
@@ -41,6 +43,8 @@ class Trie:
         self.born: dict[bytes, bytes] = {}
         self.again: dict[bytes, int] = {}
         self.dead: list[bytes] = []
+        self.tips: set[bytes] = set()
+        self._bare: set[int] = set()  # branches, by identity, whose new children are too short for a hash, or gone
 
     def _read(self, key: bytes) -> bytes:
         raw = self.born.get(key)
@@ -76,7 +80,7 @@ class Trie:
             reference = content
 
     def warm(self, root: bytes) -> None:
-        """Load the full branches at the top of a trie, level by level, as long as the cache has room for them."""
+        """Load the branches at the top of a trie, level by level, as long as the cache has room for them."""
         level = [] if root == EMPTY_ROOT else [root]
         while level and len(self._cache.tops) + len(level) <= self._cache.tops_limit:
             nodes = [self._load(reference) for reference in level]
@@ -113,8 +117,13 @@ class Trie:
             self.again[key] = self.again.get(key, 0) + 1
         else:
             self.born[key] = raw
+            if id(node) in self._bare if type(node) is list else node[0] or not self._came(node[2]):
+                self.tips.add(key)
         self._cache.put(key, node, len(raw))
         return key
+
+    def _came(self, reference: Any) -> bool:
+        return type(reference) is bytes and reference in self.born
 
     def _seal(self, node: Node) -> Any:
         """Return the reference to a new node."""
@@ -123,11 +132,35 @@ class Trie:
 
     def _change(self, node: Node, items: Sequence[Item], at: int) -> Node | None:
         """Return the node after changes below it: itself if nothing changed, None if nothing is left."""
+        if len(items) == 1 and items[0][1]:
+            return self._put(node, *items[0], at)
         if type(node) is list:
             return self._change_branch(node, items, at)
         if node[0]:
             return self._change_leaf(node, items, at)  # type: ignore[arg-type]
         return self._change_extension(node, items, at)  # type: ignore[arg-type]
+
+    def _put(self, node: Node, key: str, value: bytes, at: int) -> Node:
+        """Return the node after one value was set below it: the way most changes take below the top."""
+        if type(node) is not list:
+            change = self._change_leaf if node[0] else self._change_extension
+            made = change(node, [(key, value)], at)  # type: ignore[arg-type]
+            return node if made is None else made
+        place = PLACE[key[at]]
+        reference = node[place]
+        if reference:
+            child = self._load(reference)
+            made = self._put(child, key, value, at + 1)
+            if made is child:
+                return node
+            self._bury(reference)
+        else:
+            made = (True, key[at + 1 :], value)
+        new = node.copy()
+        new[place] = below = self._seal(made)
+        if type(below) is not bytes:
+            self._bare.add(id(new))
+        return new
 
     def _change_leaf(self, node: Short, items: Sequence[Item], at: int) -> Node | None:
         _, path, value = node
@@ -205,8 +238,12 @@ class Trie:
             left = [place for place, child in enumerate(new) if child]
             if len(left) < 2:
                 return self._collapse(new, left[0], fresh) if left else None
+        bare = new is not node
         for place in fresh:
-            new[place] = self._seal(new[place])
+            new[place] = below = self._seal(new[place])
+            bare = bare and type(below) is not bytes
+        if bare:
+            self._bare.add(id(new))
         return new
 
     def _collapse(self, branch: Branch, place: int, fresh: list[int]) -> Node:

@@ -58,6 +58,9 @@ def check(history: list[dict[bytes, bytes]], limit: int) -> None:
     for changes in history:
         trie = Trie(nodes.__getitem__, cache)
         root = trie.update(root, sorted((key.hex(), value) for key, value in changes.items()))
+        assert trie.tips <= trie.born.keys()
+        if not trie.tips & nodes.keys():
+            assert not trie.born.keys() & nodes.keys(), "what came was there before, and no tip of it"
         nodes |= trie.born
         for key, value in changes.items():
             wanted[key] = value
