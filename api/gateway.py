@@ -10,7 +10,7 @@ from typing import Protocol
 from api.bells import Bells
 from api.bounds import Bounds
 from api.webhooks.guard import Guard
-from ledger.chain.port import ChainPort
+from ledger.chain.port import ChainPort, EvidencePort
 from ledger.chain.state import LedgerState
 from ledger.genesis import Genesis
 from ledger.payloads import PayloadStore
@@ -18,7 +18,7 @@ from ledger.store.database import Database
 from ledger.store.sealing import Seals
 
 
-class GatewayNode(ChainPort, Protocol):
+class GatewayNode(ChainPort, EvidencePort, Protocol):
     """The node behind the gateway."""
 
     def state(self) -> LedgerState:

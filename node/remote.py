@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from ledger.chain.batch import Batch
+from ledger.chain.evidence import Evidence
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch
 from ledger.chain.state import LedgerState
 from ledger.domain.errors import LedgerError
@@ -156,6 +157,10 @@ class RemoteNode:
         found = self.call("clearance_getWords", [f"0x{subject:064x}" for subject in subjects])
         words, filings = (tuple(int(each, 16) for each in found[name]) for name in ("words", "filings"))
         return Words(int(found["height"]), words, filings)
+
+    def evidence(self, slots: Sequence[int]) -> Evidence:
+        """Return the contract's words in some slots at the newest final block, with what proves them."""
+        return Evidence.of(self.call("clearance_getEvidence", [hex(slot) for slot in slots]))
 
     def state(self) -> LedgerState:
         """Return the contract's state at the node's head, read slot by slot."""

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.documented import buyer_shapes as buyer
 from api.documented import shapes
+from api.documented.certificate_shapes import Certificate
 from api.problems import MEDIA_TYPE
 
 ANSWERS: Final[dict[str, type[BaseModel]]] = {
@@ -32,6 +33,7 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
     "GET /v1/customs/parcels": shapes.OfficeParcels,
     "GET /v1/customs/parcels/{number}": shapes.OfficeParcel,
     "GET /v1/parcels/{number}": shapes.Parcel,
+    "GET /v1/parcels/{number}/certificate": Certificate,
     "GET /v1/orders": shapes.Orders,
     "GET /v1/entries": shapes.Entries,
     "GET /v1/event-types": shapes.EventTypes,
@@ -45,6 +47,7 @@ ANSWERS: Final[dict[str, type[BaseModel]]] = {
     "POST /v1/buyer/sessions": buyer.Session,
     "GET /v1/buyer/uses": buyer.Uses,
     "GET /v1/buyer/uses/{name}": buyer.Use,
+    "GET /v1/buyer/uses/{name}/certificate": Certificate,
     "POST /v1/buyer/uses/{name}/answers": buyer.Answer,
     "GET /v1/buyer/answers/{name}": buyer.Answer,
     "GET /v1/buyer/number": buyer.Number,

@@ -16,7 +16,7 @@ from api.identity.familiar import spend_code
 from api.identity.shown import shown_uses, status_of, time_line
 from api.pages.rendering import KST, page
 from api.problems import APIError, not_found
-from api.routes.buyer import COOKIE, TheDesk, counted, number_state, spend_public, use_page
+from api.routes.buyer import COOKIE, TheDesk, certificate_of_use, counted, number_state, spend_public, use_page
 from ledger.domain.findings import Sentence
 from ledger.store import uses
 from ledger.store.tables.identity import AnswerRow
@@ -122,6 +122,19 @@ def one(name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder:
     return page(request, "use.html", use=use, timeline=events, link=f"/p/{use.link}", csrf=holder.csrf)
 
 
+@router.get("/uses/{name}/certificate")
+def certificate(name: str, gateway: TheGateway, holder: Visitor) -> Response:
+    """Download the clearance certificate of a use's parcel."""
+    found = certificate_of_use(gateway, holder, name)
+    return download(json.dumps(found.as_dict(), indent=1), f"certificate-{found.block.height}.json")
+
+
+def download(text: str, name: str) -> Response:
+    """Return JSON that a browser keeps as a file."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return Response(text, headers=headers, media_type="application/json")
+
+
 @router.post("/uses/{name}/answer")
 def answer(
     name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder: Poster, answer: Text, signature: Text = ""
@@ -152,8 +165,7 @@ def receipt(name: str, gateway: TheGateway, holder: Visitor) -> Response:
         row = uses.answer_of(session, name[:60], holder.person)
         if row is None:
             raise not_found()
-        headers = {"Content-Disposition": f'attachment; filename="{row.id}.json"', "Cache-Control": "private, no-store"}
-        return Response(row.receipt, headers=headers, media_type="application/json")
+        return download(row.receipt, f"{row.id}.json")
 
 
 @router.get("/number")

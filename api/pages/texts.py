@@ -58,6 +58,11 @@ TEXTS: Final[dict[str, Sentence]] = {
     "use.why": Sentence("이유", "Why"),
     "use.waits": Sentence("기다리는 것", "Still missing"),
     "use.timeline": Sentence("지금까지 있었던 일", "What happened so far"),
+    "use.proof": Sentence("통관 증명 받기", "Download the proof"),
+    "use.proof.hint": Sentence(
+        "누구나 clearance verify 명령으로 이 서비스 없이 확인할 수 있습니다. 이름과 번호는 들어 있지 않습니다.",
+        "Anybody can check it without this service, with clearance verify. It names nobody.",
+    ),
     "use.link": Sentence("이 물건만 보여 주는 비밀 링크", "Secret link that shows this parcel's status only"),
     "answer.confirmed": Sentence("본인 것이라고 답했습니다", "You said it is yours"),
     "answer.gift": Sentence("선물이라고 답했습니다", "You said it is a gift"),

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import PUBLIC, TheGateway
+from api.certificates import certificate_of
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway
 from api.identity.answers import ANSWERS, Holder
@@ -22,6 +23,7 @@ from api.limits import RateLimits
 from api.problems import APIError, not_found
 from api.routes.fields import Data
 from api.routes.shown import instant
+from ledger.certificate import Certificate
 from ledger.store import people, uses
 from ledger.store.tables.identity import AnswerRow
 
@@ -180,6 +182,27 @@ def read(name: str, holder: Buyer, desk: TheDesk, gateway: TheGateway, response:
         (shown,) = shown_uses(session, desk.seals, desk.orgs, [found])
         events = time_line(session, desk.orgs, shown.parcel)
         return as_dict(shown) | {"link": f"/p/{shown.link}", "timeline": [event_as_dict(each) for each in events]}
+
+
+@router.get("/v1/buyer/uses/{name}/certificate")
+def certificate(name: str, holder: Buyer, gateway: TheGateway, response: Response) -> dict[str, Any]:
+    """Return a clearance certificate of a use's parcel: it names nobody, and `clearance verify` checks it offline."""
+    response.headers["Cache-Control"] = PRIVATE
+    return certificate_of_use(gateway, holder, name).as_dict()
+
+
+def certificate_of_use(gateway: Gateway, holder: Holder, name: str) -> Certificate:
+    """Return the certificate of the parcel of one of the holder's uses.
+
+    Raises:
+        LedgerError: it is none of his, or see :func:`api.certificates.certificate_of`.
+    """
+    with gateway.database.read() as session:
+        found = uses.one(session, holder.person, name[:60])
+        if found is None:
+            raise not_found()
+        parcel = found[0].parcel
+    return certificate_of(gateway, parcel)
 
 
 @router.post("/v1/buyer/uses/{name}/answers", status_code=201)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from api.auth import Member, Officer, TheGateway
+from api.certificates import certificate_of
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway
 from api.problems import not_found
@@ -95,6 +96,16 @@ def read(number: Hash, gateway: TheGateway, caller: Member, response: Response) 
         if row is None:
             raise not_found()
         return _whole(session, row)
+
+
+@router.get("/v1/parcels/{number}/certificate")
+def certificate(number: Hash, gateway: TheGateway, caller: Member, response: Response) -> dict[str, Any]:
+    """Return a clearance certificate: the parcel's status with proofs that `clearance verify` checks offline."""
+    response.headers["Cache-Control"] = PRIVATE
+    with gateway.database.read() as session:
+        if rows.parcel(session, caller, number) is None:
+            raise not_found()
+    return certificate_of(gateway, number).as_dict()
 
 
 def _whole(session: Session, row: ParcelRow) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from clients.cli import book, courier_gateway, listen, scans
+from clients.cli import book, courier_gateway, listen, scans, verify
 from clients.cli.console import errors, out, say_json
 from clients.cli.party import party, write
 from clients.cli.session import (
@@ -37,6 +37,7 @@ app = typer.Typer(no_args_is_help=True, help="The courier: inbox of orders, fili
 app.command("listen")(listen.listen)
 app.command("trigger")(listen.trigger)
 app.command("scans")(scans.scans)
+app.command("certificate")(verify.certificate)
 app.command("spool")(scans.spool)
 app.command("gateway")(courier_gateway.gateway)
 app.add_typer(book.app, name="book")

@@ -20,6 +20,7 @@ from clients.cli import (
     run,
     seller,
     up,
+    verify,
 )
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.command("run")(run.run)
 app.command("up")(up.up)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+app.command("verify")(verify.verify)
 for each in (audit_said.receipts, audit_said.orders, audit_said.key):
     audit.app.command()(each)
 app.add_typer(audit.app, name="audit")

@@ -148,6 +148,24 @@ def compact(
 
 
 @app.command()
+def trust(
+    home: HomeOption,
+    countersignatures: Annotated[int | None, typer.Option(min=0, help="Followers that must sign; else all.")] = None,
+) -> None:
+    """Print the trust file of a node's chain, for those who check certificates. It follows from the genesis file."""
+    import json
+
+    from ledger.trust import Trust
+    from node.genesis import execute_genesis
+    from node.home import Home
+
+    with errors():
+        genesis = Home(home).genesis()
+        found = Trust.of_genesis(genesis, execute_genesis(genesis).block.hash, countersignatures)
+    typer.echo(json.dumps(found.as_dict(), indent=1))
+
+
+@app.command()
 def prefill(
     home: HomeOption,
     parcels: Annotated[int, typer.Option(min=1, help="Parcels to write.")] = 1_000_000,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from ledger.chain.batch import Batch
+from ledger.chain.evidence import Evidence
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 from ledger.domain.errors import LedgerError
 
@@ -73,4 +74,16 @@ class ChainPort(Protocol):
 
     def batch_status(self, batch: bytes) -> dict[str, Any]:
         """Say what became of a batch: unknown, accepted, included or refused."""
+        ...
+
+
+class EvidencePort(Protocol):
+    """A node that proves what the contract stores."""
+
+    def evidence(self, slots: Sequence[int]) -> Evidence:
+        """Return the contract's words in some slots at the newest final block, with what proves them.
+
+        Raises:
+            LedgerError: nothing is final yet, or the state of that block is no longer kept.
+        """
         ...

@@ -13,6 +13,7 @@ from node.blocks import EMPTY_ROOT, Header
 from node.evm.state import Nodes, check_kept
 
 EMPTY_CODE = keccak(b"")
+HASH_BYTES = 32
 
 
 class _Reader(dict[bytes, bytes]):
@@ -71,7 +72,7 @@ def prove(nodes: Nodes, header: Header, address: bytes, slots: Sequence[int]) ->
         int.from_bytes(balance, "big"),
         storage_root,
         code_hash,
-        tuple(rlp.encode(node) for node in trie.get_proof(key)),
+        named_by_hash(trie.get_proof(key)),
         tuple(_prove_slot(storage, slot) for slot in slots),
     )
 
@@ -80,4 +81,10 @@ def _prove_slot(storage: HexaryTrie, slot: int) -> StorageProof:
     key = keccak(slot.to_bytes(32, "big"))
     found = storage.get(key)
     value = int.from_bytes(rlp.decode(found), "big") if found else 0
-    return StorageProof(slot, value, tuple(rlp.encode(node) for node in storage.get_proof(key)))
+    return StorageProof(slot, value, named_by_hash(storage.get_proof(key)))
+
+
+def named_by_hash(nodes: Sequence[object]) -> tuple[bytes, ...]:
+    """Return the nodes that are named by their hash; a shorter one stands inside the one before it (EIP-1186)."""
+    encoded = [rlp.encode(node) for node in nodes]
+    return tuple(node for place, node in enumerate(encoded) if place == 0 or len(node) >= HASH_BYTES)

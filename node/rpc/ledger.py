@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from ledger.chain.batch import Batch
 from ledger.domain.errors import LedgerError
+from node.evidence import evidence_of
 from node.rpc.ethereum import BadParameters, data, read_bytes, read_quantity
 from node.service import NodeService
 from node.statements import Head
 
 MAX_PAGE: Final = 256
 MAX_BATCHES: Final = 64
+MAX_PROVEN: Final = 16
 MAX_SUBJECTS: Final = 4_096
 """Subjects whose words are read in one call: bounds how long the node's lock is held."""
 
@@ -32,6 +34,7 @@ class LedgerMethods:
             "clearance_batchStatus": self.batch_status,
             "clearance_getBlocks": self.get_blocks,
             "clearance_getWords": self.get_words,
+            "clearance_getEvidence": self.get_evidence,
             "clearance_sendHead": self.send_head,
             "clearance_getHeads": self.get_heads,
             "clearance_status": self.status,
@@ -83,6 +86,12 @@ class LedgerMethods:
                 "words": [hex(state.word(each)) for each in ids],
                 "filings": [hex(state.filing(each)) for each in ids],
             }
+
+    def get_evidence(self, slots: list[Any]) -> dict[str, Any]:
+        """Return up to 16 of the contract's words at the newest final block, with proofs, seal and heads."""
+        if not isinstance(slots, list) or len(slots) > MAX_PROVEN:
+            raise BadParameters(f"A list of at most {MAX_PROVEN} slots.", hint="Ask in parts.")
+        return evidence_of(self._service, [read_quantity(slot) for slot in slots]).as_dict()
 
     def send_head(self, head: dict[str, Any]) -> bool:
         """Take a follower's countersigned head."""
