@@ -140,6 +140,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "store.locked": Sentence("다른 프로그램이 저장소를 쓰고 있습니다.", "Another process has the store open."),
     "store.not-empty": Sentence("비어 있지 않은 저장소입니다.", "The store is not empty."),
     "store.missing": Sentence("저장소가 없습니다.", "There is no store."),
+    "store.state": Sentence("보관된 상태가 그 블록의 것과 다릅니다.", "A kept state is not that of its block."),
     "store.unusable": Sentence("저장소를 쓸 수 없습니다.", "The store cannot be used."),
     "store.version": Sentence("다른 판이 쓴 저장소입니다.", "Another version wrote the store."),
     "transaction.invalid": Sentence("올바르지 않은 거래입니다.", "The transaction is not valid."),
