@@ -2,60 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Final, Self
+from typing import Self
 
-from ledger.chain.calls import CHANGED
+from ledger.chain.calls import Change, What
 from ledger.domain.words import KEY, ORG
 from ledger.genesis import SUSPENDED, Genesis
-
-ADDRESS: Final = (1 << 160) - 1
-
-
-class What(IntEnum):
-    """`what` of the contract's Changed log (contracts/src/members.vy)."""
-
-    ORG = 1
-    KEY = 2
-    QUORUM = 3
-    RULE = 4
-    RATE = 5
-    OFFICE_TARGET = 6
-    KEY_SUSPENDED = 7
-    ORG_SUSPENDED = 8
-    KEY_ENROLLED = 9
-    KEY_RETIRED = 10
-    ORG_LET = 11
-
-    @property
-    def words(self) -> str:
-        """What it is, for people."""
-        return self.name.lower().replace("_", " ")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of members or rules; `a` and `b` as the contract logs them."""
-
-    what: What
-    by: bytes
-    a: int
-    b: int
-
-    @property
-    def key(self) -> bytes:
-        """Address of the key that a change of keys is about."""
-        return (self.a & ADDRESS).to_bytes(20, "big")
-
-
-def read_changed(topics: Sequence[bytes], data: bytes) -> Change | None:
-    """Return the change that a log tells of, or None if it is another log."""
-    if not topics or topics[0] != CHANGED:
-        return None
-    what, by = What(int.from_bytes(topics[1], "big")), topics[2][12:]
-    return Change(what, by, int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big"))
 
 
 @dataclass(slots=True)

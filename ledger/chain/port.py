@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 from ledger.domain.errors import LedgerError
+from ledger.genesis import Genesis
 
 NODE_TROUBLE: Final = frozenset(
     {
@@ -47,6 +48,10 @@ class NodePort(Protocol):
 
 class ChainPort(Protocol):
     """A node whose blocks a read model is made from, and that takes batches for an outbox."""
+
+    def genesis(self) -> Genesis:
+        """Return the genesis file of the chain."""
+        ...
 
     def status(self) -> dict[str, Any]:
         """Return genesis hash, height, block hash, final height, time."""

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ledger.chain.calls import Change, What
 from ledger.chain.included import IncludedBatch, IncludedEntry
-from ledger.chain.membership import Change, What
 from ledger.domain.crosswalk import TRACE_BY_NUMBER
 from ledger.domain.kinds import KINDS, Flag
 from node.audit.batches import batches_of
@@ -63,7 +63,7 @@ class KeyHistory:
 
     def _said(self, batch: IncludedBatch, moment: int) -> None:
         name = "0x" + batch.hash(self.members.genesis.domain).hex()
-        for each in batch.entries():
+        for each in batch.entries(self.members.now.roles(batch.key)):
             kind = _kind(batch, each)
             if each.rejection is None:
                 for subject in _touched(batch, each):

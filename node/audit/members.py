@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from ledger.chain.membership import Change, Membership, What, read_changed
+from ledger.chain.calls import Change, What, read_changed
+from ledger.chain.membership import Membership
 from ledger.domain.kinds import KINDS
 from ledger.domain.roles import Role
 from ledger.domain.words import KEY, ORG

@@ -62,7 +62,7 @@ class ParcelHistory:
         block, carried = executed.block, {batch.index: batch for batch in batches_of(executed)}
         for index, receipt in enumerate(executed.receipts):
             if index in carried:
-                for each in carried[index].entries():
+                for each in carried[index].entries(self.members.now.roles(carried[index].key)):
                     self._entry(carried[index], each, block.header.timestamp)
             self.members.take(block.height, receipt)
 

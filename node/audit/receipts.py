@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain.batch import Batch
-from ledger.chain.membership import What
+from ledger.chain.calls import What
 from ledger.commitments import LedgerDomain
 from ledger.domain.errors import LedgerError
 from ledger.domain.limits import STOP_LANE

@@ -137,6 +137,7 @@ def test_what_was_said_stands_in_the_order_of_the_chain_traces_too(world: AuditW
         ("ORDER_OPENED", "shop-01"), ("ORDER_REASSIGNED", "shop-01"), ("PACKED", "shop-01"), ("FILED", "courier-1"),
         ("CORRECTED", "courier-1"), ("CARRIED_IN", "yard-040"), ("DELIVERED", "courier-1"), ("RETURNED", "shop-02"),
     ]  # fmt: skip
+    assert {each["kind"]: each["outcome"] for each in told if each["outcome"] != "recorded"} == {"RETURNED": "ROLE"}
     assert {each["block"] for each in told[:4]} == {told[0]["block"]}
     assert [each["trace"] for each in told] == [False, False, True, False, False, False, True, True]
     assert told[5]["effects"] == ["REFERRED"]
