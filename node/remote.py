@@ -10,7 +10,7 @@ import httpx
 
 from ledger.chain.batch import Batch
 from ledger.chain.evidence import Evidence
-from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch
+from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch, read_changes
 from ledger.chain.state import LedgerState
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis, loads
@@ -147,9 +147,14 @@ class RemoteNode:
         found = []
         for each in self.call("clearance_getBlocks", hex(start), hex(count)):
             block = Block.decode(_bytes(each["block"]))
-            batches = tuple(_batches(block, each["logs"]))
+            logs = [_own(listed) for listed in each["logs"]]
             header = block.header
-            found.append(IncludedBlock(block.height, block.hash, header.parent_hash, header.timestamp, batches))
+            found.append(
+                IncludedBlock(
+                    block.height, block.hash, header.parent_hash, header.timestamp, tuple(_batches(block, logs)),
+                    read_changes(logs),
+                )
+            )  # fmt: skip
         return found
 
     def words(self, subjects: Sequence[int]) -> Words:
@@ -197,15 +202,22 @@ def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
 
 
-def _batches(block: Block, logs: list[list[list[Any]]]) -> Iterator[IncludedBatch]:
+Logs = list[tuple[tuple[bytes, ...], bytes]]
+
+
+def _own(logs: list[list[Any]]) -> Logs:
+    """Return the contract's own logs of one transaction, as topics and data."""
+    return [
+        (tuple(_bytes(topic) for topic in topics), _bytes(data))
+        for address, topics, data in logs
+        if _bytes(address) == CONTRACT
+    ]
+
+
+def _batches(block: Block, logs: list[Logs]) -> Iterator[IncludedBatch]:
     for index, raw in enumerate(block.transactions):
         body = body_of(raw)
-        decoded = [
-            (tuple(_bytes(topic) for topic in topics), _bytes(data))
-            for address, topics, data in logs[index]
-            if _bytes(address) == CONTRACT
-        ]
-        carries = decoded and body.to == CONTRACT  # what reverted left no log and may be anything
-        found = read_batch(block.height, index, body.data, decoded) if carries else None
+        carries = logs[index] and body.to == CONTRACT  # what reverted left no log and may be anything
+        found = read_batch(block.height, index, body.data, logs[index]) if carries else None
         if found:
             yield found

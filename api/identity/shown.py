@@ -106,13 +106,10 @@ def _shown(
     )
 
 
-def time_line(session: Session, orgs: Mapping[int, Org], parcel: bytes) -> list[ShownEvent]:
-    """Return what happened to a parcel, in the order it is on chain; traces only of those who may write them."""
+def time_line(session: Session, parcel: bytes) -> list[ShownEvent]:
+    """Return what happened to a parcel, in the order it is on chain; traces that were rejected are not among it."""
     found: list[ShownEvent] = []
     for row in parcels.time_line(session, parcel):
-        trace = TRACE_BY_NUMBER.get(row.kind) if row.trace else None
-        if row.trace and (trace is None or row.org not in orgs or not orgs[row.org].roles & trace.roles):
-            continue
         at = dt.datetime.fromtimestamp(row.claimed, dt.UTC)
         found.append(ShownEvent(at, *_told(row)))
         if row.cleared:

@@ -118,7 +118,7 @@ def one(name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder:
         if found is None:
             raise not_found()
         (use,) = shown_uses(session, desk.seals, desk.orgs, [found])
-        events = time_line(session, desk.orgs, use.parcel)
+        events = time_line(session, use.parcel)
     return page(request, "use.html", use=use, timeline=events, link=f"/p/{use.link}", csrf=holder.csrf)
 
 

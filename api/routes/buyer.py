@@ -180,7 +180,7 @@ def read(name: str, holder: Buyer, desk: TheDesk, gateway: TheGateway, response:
         if found is None:
             raise not_found()
         (shown,) = shown_uses(session, desk.seals, desk.orgs, [found])
-        events = time_line(session, desk.orgs, shown.parcel)
+        events = time_line(session, shown.parcel)
         return as_dict(shown) | {"link": f"/p/{shown.link}", "timeline": [event_as_dict(each) for each in events]}
 
 

@@ -11,8 +11,6 @@ from typing import Final
 from api.gateway import Gateway
 from ledger.chain.sampling import (
     DAY,
-    DAY_COMMITTED,
-    DAY_REVEALED,
     ONE,
     REVEAL_AFTER,
     REVEAL_LATEST,
@@ -23,6 +21,7 @@ from ledger.chain.sampling import (
     picked,
 )
 from ledger.commitments import word
+from ledger.domain.crosswalk import DAY_COMMITTED, DAY_REVEALED
 from ledger.payloads import derive
 from ledger.store import screenings
 from ledger.store.database import Session

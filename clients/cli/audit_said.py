@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
-from clients.cli.audit import GenesisFile, Home, Json, Rpc, Token, finish, source
+from clients.cli.audit_source import GenesisFile, Home, Json, Key, Pass, Rpc, Token, auditor, finish, source
 from clients.cli.console import USAGE, errors, fail, out, progress
 from ledger.domain.errors import LedgerError
 
@@ -25,6 +25,8 @@ def receipts(
     genesis: GenesisFile = None,
     token: Token = "",
     heads: Annotated[Path | None, typer.Option(help="File of countersigned heads, one a line.")] = None,
+    key: Key = None,
+    passphrase_file: Pass = None,
     as_json: Json = False,
 ) -> None:
     """Find promised batches that are not there, stops that came too late, and a past that was sealed again."""
@@ -40,21 +42,22 @@ def receipts(
     )
     from node.audit.report import Report
 
-    with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
-        index, members = ChainIndex(file), MemberHistory(file)
+    with errors(), source(rpc, token, home, genesis) as given:
+        signer = auditor(key, passphrase_file)
+        index, members = ChainIndex(given.genesis), MemberHistory(given.genesis)
 
         def seen(executed: Any) -> None:
             index.add(executed)
             members.add(executed)
 
         with progress("audit", quiet=as_json) as bar:
-            report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
         promised = list(load_receipts(folder))
         findings = [*report.findings, *check_receipts(index, promised, suspensions(index, members))]
         if heads:
             findings += check_heads(index, bytes.fromhex(report.subject["genesis"][2:]), load_heads(heads))
         subject = dict(report.subject) | {"receipts": len(promised)}
-        finish(Report("receipts", subject, tuple(findings)), as_json=as_json)
+        finish(Report("receipts", subject, tuple(findings)), as_json=as_json, signer=signer)
 
 
 def orders(
@@ -63,6 +66,8 @@ def orders(
     genesis: GenesisFile = None,
     token: Token = "",
     days: Annotated[int, typer.Option(min=0, help="Days an order may wait for its filing.")] = 14,
+    key: Key = None,
+    passphrase_file: Pass = None,
     as_json: Json = False,
 ) -> None:
     """Find orders handed to a courier and never used: the way round the match."""
@@ -71,8 +76,9 @@ def orders(
     from node.audit.orders import OrderBook
     from node.audit.report import Report
 
-    with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
-        members = MemberHistory(file)
+    with errors(), source(rpc, token, home, genesis) as given:
+        signer = auditor(key, passphrase_file)
+        members = MemberHistory(given.genesis)
         book = OrderBook(members)
 
         def seen(executed: Any) -> None:
@@ -80,18 +86,20 @@ def orders(
             book.add(executed)
 
         with progress("audit", quiet=as_json) as bar:
-            report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
         subject = dict(report.subject) | {"days": days} | book.summary(days * DAY)
-        finish(Report("orders", subject, report.findings + book.findings(days * DAY)), as_json=as_json)
+        finish(Report("orders", subject, report.findings + book.findings(days * DAY)), as_json=as_json, signer=signer)
 
 
-def key(
+def of_key(
     address: Annotated[str, typer.Argument(help="Address of the key, 0x and 40 digits.")],
     rpc: Rpc = None,
     home: Home = None,
     genesis: GenesisFile = None,
     token: Token = "",
     since: Annotated[str, typer.Option(help="From this time on, RFC 3339; else from the beginning.")] = "",
+    key: Key = None,
+    passphrase_file: Pass = None,
     as_json: Json = False,
 ) -> None:
     """List what a key signed and touched since a moment: for the day it turns out to be stolen."""
@@ -100,8 +108,9 @@ def key(
     from node.audit.members import MemberHistory
     from node.audit.report import Report
 
-    with errors(), source(rpc, token, home, genesis) as (file, blocks, store):
-        members = MemberHistory(file)
+    with errors(), source(rpc, token, home, genesis) as given:
+        signer = auditor(key, passphrase_file)
+        members = MemberHistory(given.genesis)
         history = KeyHistory(read_address(address), read_time(since), members)
 
         def seen(executed: Any) -> None:
@@ -109,13 +118,13 @@ def key(
             history.add(executed)
 
         with progress("audit", quiet=as_json) as bar:
-            report = audit_chain(file, blocks, store=store, progress=bar, seen=seen)
+            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
         if history.key not in members.keys:
             raise LedgerError("The chain knows no such key.", hint="Check the address and the chain.")
         if not as_json:
             show_key(history)
-        subject = dict(report.subject) | (history.whole() if as_json else history.summary())
-        finish(Report("key", subject, report.findings), as_json=as_json)
+        subject = dict(report.subject) | history.whole()
+        finish(Report("key", subject, report.findings), as_json=as_json, signer=signer)
 
 
 def read_address(text: str) -> bytes:

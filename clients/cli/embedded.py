@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ledger.chain.batch import Batch
-from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch
+from ledger.chain.included import IncludedBatch, IncludedBlock, Words, read_batch, read_changes
 from ledger.chain.state import LedgerState
 from ledger.domain.errors import LedgerError
-from ledger.genesis import CONTRACT
+from ledger.genesis import CONTRACT, Genesis
 from node.chain import Chain
 from node.clock import LogicalClock
 from node.pool import PoolFull
@@ -108,6 +108,10 @@ class EmbeddedNode:
             "time": self._clock.now(),
         }
 
+    def genesis(self) -> Genesis:
+        """Return the genesis file."""
+        return self.sealer.chain.genesis
+
     def pages(self, start: int, count: int) -> list[IncludedBlock]:
         """Return up to `count` blocks from a height with their batches."""
         chain = self.sealer.chain
@@ -115,7 +119,13 @@ class EmbeddedNode:
         for height in range(start, min(start + count, chain.head.number + 1)):
             header = chain.block(height).header
             batches = tuple(included_batches(chain, height, height))
-            found.append(IncludedBlock(height, header.hash, header.parent_hash, header.timestamp, batches))
+            changes = read_changes(
+                [
+                    [(log.topics, log.data) for log in each.logs if log.address == CONTRACT]
+                    for each in chain.receipts(height)
+                ]
+            )
+            found.append(IncludedBlock(height, header.hash, header.parent_hash, header.timestamp, batches, changes))
         return found
 
     def words(self, subjects: Sequence[int]) -> Words:

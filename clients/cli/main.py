@@ -7,7 +7,6 @@ import typer
 from clients.cli import (
     api,
     audit,
-    audit_said,
     backup,
     buyer,
     courier,
@@ -38,8 +37,6 @@ app.command("up")(up.up)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("verify")(verify.verify)
-for each in (audit_said.receipts, audit_said.orders, audit_said.key):
-    audit.app.command()(each)
 app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")
 app.add_typer(api.app, name="api")

@@ -1,8 +1,10 @@
-"""Calldata of the ledger's contract and its one log: encoding and decoding without a node."""
+"""Calldata of the ledger's contract and its two logs: encoding and decoding without a node."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Final
 
 from eth_abi.abi import decode, encode
@@ -19,6 +21,7 @@ RECORDED: Final = keccak(b"Recorded(address,uint256,uint256[])")
 """Topic of the log that every accepted batch leaves."""
 CHANGED: Final = keccak(b"Changed(uint256,address,uint256,uint256)")
 """Topic of the log that every change of members and rules leaves."""
+ADDRESS: Final = (1 << 160) - 1
 
 
 def submit_data(batch: Batch, t: int) -> bytes:
@@ -124,3 +127,47 @@ def _outcome(packed: int) -> Outcome:
     code = packed & 0xFF
     kind = Effect(code) if code >= Effect.CLEARED else Rejection(code)
     return Outcome(index=packed >> 8 & 0xFFFFFF, code=kind, value=packed >> 32)
+
+
+class What(IntEnum):
+    """`what` of the contract's Changed log (contracts/src/members.vy)."""
+
+    ORG = 1
+    KEY = 2
+    QUORUM = 3
+    RULE = 4
+    RATE = 5
+    OFFICE_TARGET = 6
+    KEY_SUSPENDED = 7
+    ORG_SUSPENDED = 8
+    KEY_ENROLLED = 9
+    KEY_RETIRED = 10
+    ORG_LET = 11
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of members or rules; `a` and `b` as the contract logs them."""
+
+    what: What
+    by: bytes
+    a: int
+    b: int
+
+    @property
+    def key(self) -> bytes:
+        """Address of the key that a change of keys is about."""
+        return (self.a & ADDRESS).to_bytes(20, "big")
+
+
+def read_changed(topics: Sequence[bytes], data: bytes) -> Change | None:
+    """Return the change that a log tells of, or None if it is another log."""
+    if not topics or topics[0] != CHANGED:
+        return None
+    what, by = What(int.from_bytes(topics[1], "big")), topics[2][12:]
+    return Change(what, by, int.from_bytes(data[:32], "big"), int.from_bytes(data[32:], "big"))

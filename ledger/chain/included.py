@@ -1,6 +1,7 @@
 """What stands in blocks, as readers see it: batches with their entries and what each entry came to.
 
-Calldata and the one log of each batch suffice to rebuild every decision; this is the decoder for that.
+Calldata and the one log of each batch suffice to rebuild every decision; this is the decoder for that. It is also where
+traces are judged: the contract looks at a trace's signer and no further, so who may write which is a rule of readers.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger.chain.batch import Batch, BatchFault, Entry
-from ledger.chain.calls import Outcome, read_recorded, read_submit
+from ledger.chain.calls import Change, Outcome, read_changed, read_recorded, read_submit
 from ledger.commitments import LedgerDomain, batch_hash
+from ledger.domain.crosswalk import TRACE_WRITERS
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Rejection
+from ledger.domain.roles import ANY_ROLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,18 @@ class IncludedBatch:
         """Return the batch's name: its digest and its signer together."""
         return batch_hash(self.batch.digest(domain), self.key)
 
-    def entries(self) -> Iterator[IncludedEntry]:
+    def entries(self, roles: int = ANY_ROLE) -> Iterator[IncludedEntry]:
         """Yield the entries with what they came to.
 
-        In a trace lane all are merely recorded; the contract does not look inside, so malformed ones are no traces.
+        Traces are rejected by the rule of readers: malformed ones are none, and of the others those whose kind the
+        signer's roles do not reach, or no table names. What the contract judged does not depend on `roles`.
+
+        Args:
+            roles: those of the signer's key when the batch was included (`ledger.chain.membership`); all of them for
+                readers who do not follow members and believe no trace for its signer's sake.
         """
         if self.batch.is_trace:
-            yield from self._traces()
+            yield from self._traces(roles)
             return
         rejected: dict[int, Rejection] = {}
         effects: dict[int, tuple[Outcome, ...]] = {}
@@ -72,10 +80,11 @@ class IncludedBatch:
         for index, entry in enumerate(self.batch.unpacked()):
             yield IncludedEntry(index, entry, rejected.get(index), effects.get(index, ()))
 
-    def _traces(self) -> Iterator[IncludedEntry]:
+    def _traces(self, roles: int) -> Iterator[IncludedEntry]:
         with contextlib.suppress(BatchFault):
             for index, entry in enumerate(self.batch.unpacked()):
-                yield IncludedEntry(index, entry, None, ())
+                may = TRACE_WRITERS.get(entry.kind, 0) & roles
+                yield IncludedEntry(index, entry, None if may else Rejection.ROLE, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ class IncludedBlock:
 
     Attributes:
         time: block time, seconds UTC.
+        changes: of members and rules, each with the place of its transaction.
     """
 
     height: int
@@ -91,6 +101,7 @@ class IncludedBlock:
     parent: bytes
     time: int
     batches: tuple[IncludedBatch, ...]
+    changes: tuple[tuple[int, Change], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +129,13 @@ def read_batch(
     if recorded is None:
         return None
     return IncludedBatch(height, index, recorded.key, recorded.org, recorded.t, submitted[0], recorded.outcomes)
+
+
+def read_changes(logs: Sequence[Sequence[tuple[tuple[bytes, ...], bytes]]]) -> tuple[tuple[int, Change], ...]:
+    """Return the changes that the contract's logs (topics, data) in a block tell of, each with its place."""
+    return tuple(
+        (index, change)
+        for index, listed in enumerate(logs)
+        for topics, data in listed
+        if (change := read_changed(topics, data))
+    )

@@ -9,6 +9,7 @@ from ledger.chain.batch import Batch
 from ledger.chain.evidence import Evidence
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 from ledger.domain.errors import LedgerError
+from ledger.genesis import Genesis
 
 NODE_TROUBLE: Final = frozenset(
     {
@@ -48,6 +49,10 @@ class NodePort(Protocol):
 
 class ChainPort(Protocol):
     """A node whose blocks a read model is made from, and that takes batches for an outbox."""
+
+    def genesis(self) -> Genesis:
+        """Return the genesis file of the chain."""
+        ...
 
     def status(self) -> dict[str, Any]:
         """Return genesis hash, height, block hash, final height, time."""

@@ -13,10 +13,9 @@ from typing import Final
 
 from ledger.chain import sampling
 from ledger.chain.batch import Batch, Entry, detail
-from ledger.chain.sampling import DAY_COMMITTED, DAY_REVEALED
 from ledger.commitments import LedgerDomain, filing_digest, order_commitment, rest_digest
 from ledger.domain import limits, words
-from ledger.domain.crosswalk import CROSSWALK, TRACES
+from ledger.domain.crosswalk import CROSSWALK, DAY_COMMITTED, DAY_REVEALED, TRACES
 from ledger.domain.facts import Goods, Mode, Track, Transport, country_number
 from ledger.domain.findings import FINDING_TEXTS, FROM_FACTS, Finding
 from ledger.domain.kinds import CLEAR_BARS, CLEAR_NEEDS, KINDS, Flag, Kind, Status
@@ -42,6 +41,13 @@ LAYOUTS: Final[tuple[tuple[str, str, Mapping[str, Field]], ...]] = (
     ("Class row", "value of a rule row", words.CLASS_ROW),
     ("Lateness row", "value of a rule row", words.LATENESS_ROW),
 )
+
+
+TRACE_RULE: Final = (
+    "The contract checks a trace batch's signer, sequence and size. Readers reject a trace (ROLE) unless the key's "
+    "roles, cut to its org's, at that place of the chain reach one named here; a number in no table is nobody's."
+)
+"""What `ledger.chain.included` does with traces."""
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
@@ -195,7 +201,7 @@ def render() -> str:
         ("kind", "UNI-PASS", "EMSEVT", "EPCIS bizStep", "disposition"),
         ((k.name, ", ".join(n.unipass), " ".join(n.emsevt), n.step, n.disposition) for k, n in CROSSWALK.items()),
     )
-    lines += ["## Traces", ""]
+    lines += ["## Traces", "", TRACE_RULE, ""]
     lines += _table(
         ("no", "trace", "Korean", "roles", "UNI-PASS", "EMSEVT", "EPCIS bizStep"),
         (

@@ -19,10 +19,10 @@ from eth_hash.auto import keccak
 from ledger.chain.batch import Entry
 from ledger.chain.included import IncludedBatch
 from ledger.commitments import LedgerDomain, word
+from ledger.domain.crosswalk import DAY_COMMITTED, DAY_REVEALED
 from ledger.domain.words import HEADER
 
-DAY_COMMITTED, DAY_REVEALED = 240, 241
-"""Trace kinds; those of goods end far below. Digest: the commitment; the key itself, with the rate as detail."""
+KEYS_SAID: Final = (DAY_COMMITTED, DAY_REVEALED)
 DAY_TAG: Final = keccak(b"clearance.sampling-day/v1")
 COMMITMENT_TAG: Final = keccak(b"clearance.sampling-commitment/v1")
 PICKED_TAG: Final = keccak(b"clearance.picked-by-sample/v1")
@@ -83,12 +83,12 @@ def picked_digest(key: bytes, parcel: int, filing: int) -> bytes:
 
 
 def commit_entry(domain: LedgerDomain, day: int, rate: int, key: bytes, now: int) -> Entry:
-    """Return the entry that commits to a day's key."""
+    """Return the entry that commits to a day's key: the commitment is its digest."""
     return Entry(day_subject(domain, day), DAY_COMMITTED, now, commitment(domain, day, rate, key))
 
 
 def reveal_entry(domain: LedgerDomain, day: int, rate: int, key: bytes, now: int) -> Entry:
-    """Return the entry that reveals a day's key."""
+    """Return the entry that reveals a day's key: it is the digest, the rate its detail."""
     return Entry(day_subject(domain, day), DAY_REVEALED, now, key, rate << HEADER["detail"].shift)
 
 
@@ -112,13 +112,13 @@ class DayStatement:
         return commitment(domain, self.day, self.rate, self.digest) == committed
 
 
-def day_statements(domain: LedgerDomain, batch: IncludedBatch) -> Iterator[DayStatement]:
-    """Yield what a batch says of day keys, whoever wrote it: the reader judges whether he is screening."""
+def day_statements(domain: LedgerDomain, batch: IncludedBatch, roles: int) -> Iterator[DayStatement]:
+    """Yield what a batch says of day keys; nothing, unless it is screening's (`roles`: those of its key then)."""
     if not batch.batch.is_trace:
         return
-    for each in batch.entries():
+    for each in batch.entries(roles):
         entry = each.entry
-        if entry.kind in (DAY_COMMITTED, DAY_REVEALED) and entry.subject >> 64 << 64 == _tag(domain):
+        if each.rejection is None and entry.kind in KEYS_SAID and entry.subject >> 64 << 64 == _tag(domain):
             yield DayStatement(
                 batch.height, batch.org, entry.subject & (1 << 64) - 1, entry.kind == DAY_REVEALED, entry.digest,
                 HEADER["detail"].get(entry.detail),

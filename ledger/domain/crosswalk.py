@@ -153,6 +153,13 @@ _TRACES: Final = (
 
 TRACES: Final = {trace.name: trace for trace in _TRACES}
 TRACE_BY_NUMBER: Final = {trace.number: trace for trace in _TRACES}
+DAY_COMMITTED, DAY_REVEALED = 240, 241
+"""Traces of screening about its day keys (`ledger.chain.sampling`); those of goods end far below."""
+TRACE_WRITERS: Final = {number: trace.roles for number, trace in TRACE_BY_NUMBER.items()} | {
+    DAY_COMMITTED: Role.SCREENING,
+    DAY_REVEALED: Role.SCREENING,
+}
+"""Who may write which trace: the contract does not look inside of traces, `ledger.chain.included` does."""
 UNKNOWN_STAGE: Final = TRACES["OTHER_STAGE"]
 """What a stage that stands in no table becomes: an unknown name is never an error."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlmodel import SQLModel, select
 
+from ledger.chain.membership import Membership
 from ledger.chain.port import ChainPort
 from ledger.commitments import LedgerDomain, word
 from ledger.domain.errors import LedgerError
@@ -18,9 +19,9 @@ from ledger.store.migrations import migrate
 from ledger.store.projection import Page
 from ledger.store.projector import PAGE, Projector
 from ledger.store.rows import table_of
-from ledger.store.tables.chain import BlockRow, EntryRow, MasterRow, OrderRow, ParcelRow
+from ledger.store.tables.chain import BlockRow, EntryRow, KeyRow, MasterRow, OrderRow, OrgRow, ParcelRow
 
-MODELS: Final[tuple[type[SQLModel], ...]] = (BlockRow, EntryRow, ParcelRow, OrderRow, MasterRow)
+MODELS: Final[tuple[type[SQLModel], ...]] = (BlockRow, EntryRow, ParcelRow, OrderRow, MasterRow, KeyRow, OrgRow)
 MAX_FOUND: Final = 100
 """Differences told; there may be more."""
 STORED: Final = frozenset({"word", "filing", "clearance", "office", "filed_at", "handed", "handle"})
@@ -72,8 +73,9 @@ def differences(
 def _moved_since(node: ChainPort, height: int) -> set[bytes]:
     """Return the subjects that blocks above a height touched: their words may be newer than the cursor."""
     moved: set[int] = set()
+    members = Membership.of(node.genesis())  # subjects do not depend on them
     while blocks := node.pages(height + 1, PAGE):
-        moved |= Page.of(blocks).subjects
+        moved |= Page.of(blocks, members).subjects
         height = blocks[-1].height
     return {word(each) for each in moved}
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
+from ledger.chain.calls import Change, What
 from ledger.chain.included import IncludedBatch, IncludedBlock, IncludedEntry
+from ledger.chain.membership import Membership
 from ledger.chain.state import Parcel
 from ledger.commitments import word
 from ledger.domain.kinds import KINDS, Flag, KindNumber
@@ -19,6 +21,8 @@ from ledger.store.tables.chain import MasterRow, OrderRow, ParcelRow
 K = KindNumber
 ORDER_KINDS: Final = frozenset({K.ORDER_OPENED, K.ORDER_REASSIGNED})
 MASTER_KINDS: Final = frozenset({K.MASTER_OPENED, K.MASTER_ARRIVED, K.MASTER_UNLOADED})
+OF_ORGS: Final = frozenset({What.ORG, What.ORG_SUSPENDED})
+OF_KEYS: Final = frozenset({What.KEY, What.KEY_SUSPENDED, What.KEY_ENROLLED, What.KEY_RETIRED})
 DECISIONS: Final = frozenset({K.DECIDED_CLEAR, K.DECIDED_REFUSE})
 VALUES: Final = frozenset({Effect.MASTER_HANDLE, Effect.HOLD_NUMBER})
 Row = dict[str, Any]
@@ -33,24 +37,39 @@ class Page:
     Attributes:
         entries: rows of all entries, rejected ones too.
         parcels, orders, masters: what accepted entries change, by id.
+        keys, orgs: words of members that changed.
     """
 
     entries: list[Row] = field(default_factory=list)
     parcels: dict[int, Row] = field(default_factory=dict)
     orders: dict[int, Row] = field(default_factory=dict)
     masters: dict[int, Row] = field(default_factory=dict)
+    keys: dict[bytes, int] = field(default_factory=dict)
+    orgs: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, blocks: Iterable[IncludedBlock]) -> Page:
-        """Read blocks."""
+    def of(cls, blocks: Iterable[IncludedBlock], members: Membership) -> Page:
+        """Read blocks; `members`, as they stand before them, are moved on to the last."""
         page = cls()
         for block in blocks:
+            changes = list(block.changes)
             for batch in block.batches:
-                for each in batch.entries():
+                while changes and changes[0][0] < batch.index:
+                    page._change(changes.pop(0)[1], members)
+                for each in batch.entries(members.roles(batch.key)):
                     page.entries.append(_entry_row(batch, each))
                     if each.rejection is None and not batch.batch.is_trace:
                         page._note(batch, each)
+            for _, change in changes:
+                page._change(change, members)
         return page
+
+    def _change(self, change: Change, members: Membership) -> None:
+        members.take(change)
+        if change.what in OF_ORGS:
+            self.orgs[change.a] = members.orgs[change.a]
+        elif change.what in OF_KEYS:
+            self.keys[change.key] = members.keys[change.key]
 
     @property
     def subjects(self) -> set[int]:

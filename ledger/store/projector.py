@@ -6,20 +6,22 @@ the read model never takes anything back. It can be made anew from genesis at an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlmodel import Session, delete, select
 
 from ledger.chain.included import IncludedBlock, Words
+from ledger.chain.membership import Membership
 from ledger.chain.port import ChainPort
-from ledger.commitments import LedgerDomain
+from ledger.commitments import LedgerDomain, word
 from ledger.domain.errors import LedgerError
 from ledger.store.database import Database
 from ledger.store.projection import Page, Projected
 from ledger.store.rows import upsert
 from ledger.store.submissions import note_included, note_visible
-from ledger.store.tables.chain import BlockRow, Cursor, EntryRow, MasterRow, OrderRow, ParcelRow
+from ledger.store.tables.chain import BlockRow, Cursor, EntryRow, KeyRow, MasterRow, OrderRow, OrgRow, ParcelRow
 
 PAGE: Final = 16
 """Blocks projected in one transaction."""
@@ -48,6 +50,7 @@ class Projector:
         self._seen: tuple[int, int] | None = None
         self._ahead: list[IncludedBlock] = []
         self._known = False
+        self._members = 0, Membership()
 
     def step(self, until: int | None = None) -> int:
         """Project the next blocks, none above `until`; return how many became rows.
@@ -76,7 +79,8 @@ class Projector:
             self._seen = status["height"], status["final"]
         if not final and not waiting:
             return 0
-        page = Page.of(final)
+        members = self._members_at(cursor)
+        page = Page.of(final, members)
         words = self._words(page.subjects)
         with self._database.write() as session:
             kept = session.exec(select(Cursor).with_for_update()).one()
@@ -84,10 +88,14 @@ class Projector:
                 return 0  # another projector was faster; its rows stand
             if final:
                 self._keep(session, final, page, words)
+                if cursor.height == 0:
+                    keep_members(session, members.keys, members.orgs)
                 kept.height, kept.block_hash = final[-1].height, final[-1].hash
             note_included(session, self._domain, waiting)
             kept.seen_height = max(kept.seen_height, kept.height, *(block.height for block in waiting), 0)
             session.add(kept)
+        if final:
+            self._members = final[-1].height, members
         return len(final)
 
     def catch_up(self, progress: Callable[[int, int], None] | None = None, until: int | None = None) -> int:
@@ -109,6 +117,19 @@ class Projector:
         if seen is None or not self._patience:
             return self._node.status()
         return self._node.await_status(*seen, self._patience)
+
+    def _members_at(self, cursor: Cursor) -> Membership:
+        """Return the members after the cursor's block, to be moved on: from memory, the rows, or the genesis file."""
+        height, members = self._members
+        if height == cursor.height and members.orgs:
+            return replace(members, keys=dict(members.keys), orgs=dict(members.orgs))
+        if cursor.height == 0:
+            return Membership.of(self._node.genesis())
+        with self._database.read() as session:
+            keys = {row.address: int.from_bytes(row.word, "big") for row in session.exec(select(KeyRow))}
+            return Membership(
+                keys, {row.handle: int.from_bytes(row.word, "big") for row in session.exec(select(OrgRow))}
+            )
 
     def _blocks(self, start: int, status: dict[str, Any]) -> list[IncludedBlock]:
         """Return the next blocks; those seen before they were final are not asked for again.
@@ -174,6 +195,7 @@ class Projector:
     def _keep(self, session: Session, blocks: list[IncludedBlock], page: Page, words: Words) -> None:
         pairs = zip(words.words, words.filings, strict=True)
         made = Projected.of(session, page, dict(zip(sorted(page.subjects), pairs, strict=True)))
+        keep_members(session, page.keys, page.orgs)
         upsert(session, EntryRow, page.entries)
         upsert(session, ParcelRow, made.parcels)
         upsert(session, OrderRow, made.orders)
@@ -185,8 +207,14 @@ class Projector:
     def clear(self) -> None:
         """Empty the read model, so that it is made anew from genesis; submissions stay."""
         with self._database.write() as session:
-            for model in (EntryRow, ParcelRow, OrderRow, MasterRow, BlockRow, Cursor):
+            for model in (EntryRow, KeyRow, OrgRow, ParcelRow, OrderRow, MasterRow, BlockRow, Cursor):
                 session.exec(delete(model))
+
+
+def keep_members(session: Session, keys: Mapping[bytes, int], orgs: Mapping[int, int]) -> None:
+    """Write words of keys and orgs over those that stand."""
+    upsert(session, KeyRow, [{"address": address, "word": word(each)} for address, each in keys.items()])
+    upsert(session, OrgRow, [{"handle": handle, "word": word(each)} for handle, each in orgs.items()])
 
 
 def cursor_height(session: Session) -> int:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from ledger.chain.calls import Change, What
 from ledger.chain.included import IncludedBatch, IncludedEntry
 from ledger.domain.crosswalk import TRACE_BY_NUMBER
 from ledger.domain.kinds import KINDS, Flag
 from node.audit.batches import batches_of
-from node.audit.members import ENROLLED, KEY_SET, KEY_SUSPENDED, RETIRED, Change, MemberHistory
+from node.audit.members import MemberHistory
 from node.blocks import ExecutedBlock
 
-OF_KEYS = {KEY_SET: "set by vote", KEY_SUSPENDED: "suspended", ENROLLED: "enrolled", RETIRED: "retired"}
-WHAT = {1: "org", 2: "key", 3: "quorum", 4: "rule", 5: "rate", 6: "office target", 7: "key suspended",
-        8: "org suspended", 9: "key enrolled", 10: "key retired", 11: "org let"}  # fmt: skip
-"""`what` of the contract's Changed log, in words (contracts/src/members.vy)."""
+OF_KEYS: Final = {
+    What.KEY: "set by vote",
+    What.KEY_SUSPENDED: "suspended",
+    What.KEY_ENROLLED: "enrolled",
+    What.KEY_RETIRED: "retired",
+}
 
 
 @dataclass(slots=True)
@@ -42,25 +45,25 @@ class KeyHistory:
     def add(self, executed: ExecutedBlock) -> None:
         """Take an executed block; `members` must have seen it too."""
         height, moment = executed.block.height, executed.block.header.timestamp
-        for change in reversed(self.members.changes):
-            if change.height != height:
+        for at, change in reversed(self.members.changes):
+            if at != height:
                 break
-            self._changed(change, moment)
+            self._changed(height, change, moment)
         if moment >= self.since:
             for batch in batches_of(executed):
                 if batch.key == self.key:
                     self._said(batch, moment)
 
-    def _changed(self, change: Change, moment: int) -> None:
-        told = {"block": change.height, "time": _time(moment)}
-        if change.what in OF_KEYS and change.a == int.from_bytes(self.key, "big"):
+    def _changed(self, height: int, change: Change, moment: int) -> None:
+        told = {"block": height, "time": _time(moment)}
+        if change.what in OF_KEYS and change.key == self.key:
             self.own.append(told | {"what": OF_KEYS[change.what], "by": "0x" + change.by.hex()})
         if change.by == self.key and moment >= self.since:
-            self.changes.append(told | {"what": WHAT[change.what], "a": hex(change.a), "b": hex(change.b)})
+            self.changes.append(told | {"what": change.what.words, "a": hex(change.a), "b": hex(change.b)})
 
     def _said(self, batch: IncludedBatch, moment: int) -> None:
         name = "0x" + batch.hash(self.members.genesis.domain).hex()
-        for each in batch.entries():
+        for each in batch.entries(self.members.now.roles(batch.key)):
             kind = _kind(batch, each)
             if each.rejection is None:
                 for subject in _touched(batch, each):

@@ -3,106 +3,189 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
 
-from ledger.chain.calls import CHANGED
+from ledger.chain.calls import Change, What, read_changed
+from ledger.chain.membership import Membership
+from ledger.domain.kinds import KINDS
 from ledger.domain.roles import Role
 from ledger.domain.words import KEY, ORG
-from ledger.genesis import FOREVER, Genesis
-from node.blocks import ExecutedBlock, Log
+from ledger.genesis import CONTRACT, FOREVER, GOOD, SUSPENDED, WATCHED, Genesis, MemberKey, Org, installed_code
+from node.blocks import ExecutedBlock, Receipt
 
-ORG_SET, KEY_SET, QUORUM, RULE, RATE, OVERLAY, KEY_SUSPENDED, ORG_SUSPENDED, ENROLLED, RETIRED, LET = range(1, 12)
-"""`what` of the contract's Changed log (contracts/src/members.vy)."""
-STANDINGS = {0: "none", 1: "good", 2: "watched", 3: "suspended"}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of members or rules."""
-
-    height: int
-    what: int
-    by: bytes
-    a: int
-    b: int
+STANDINGS: Final = {GOOD: "good", WATCHED: "watched", SUSPENDED: "suspended"}
+HANDLE: Final = (1 << 24) - 1
+OFFICE_SHIFT: Final = 40
+"""In the id of an office target: office << 40 | target << 32 | id (contracts/src/rulebook.vy)."""
+IN_USE: Final = "in use"
 
 
 @dataclass(slots=True)
 class MemberHistory:
-    """Keys, orgs and masks as they stand after the blocks seen so far, and every change that led there."""
+    """Members and rules as they stand after what was seen so far, and every change (with its height) that led there.
+
+    Attributes:
+        time: of the last block seen, seconds UTC.
+        masks: kinds that one org lets another write, owner << 24 | writer.
+        overlays: until when an office refers a target; office << 40: its latest.
+        retired: keys whose validity their org ended.
+    """
 
     genesis: Genesis
-    keys: dict[bytes, int] = field(default_factory=dict)
-    orgs: dict[int, int] = field(default_factory=dict)
+    time: int = 0
+    now: Membership = field(default_factory=Membership)
+    quorum: int = 0
     masks: dict[int, int] = field(default_factory=dict)
     rows: dict[int, list[int]] = field(default_factory=dict)
     rates: dict[int, int] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
+    overlays: dict[int, int] = field(default_factory=dict)
+    retired: set[bytes] = field(default_factory=set)
+    changes: list[tuple[int, Change]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Start from the genesis file."""
-        self.keys = {bytes.fromhex(key.address[2:]): key.word() for key in self.genesis.keys}
-        self.orgs = {org.handle: org.word() for org in self.genesis.orgs}
+        self.time = self.genesis.timestamp
+        self.now = Membership.of(self.genesis)
+        self.quorum = self.genesis.quorum
         self.rates = dict(self.genesis.rates)
         for row, pair in self.genesis.rows:
             self.rows.setdefault(row, []).append(pair)
 
+    @property
+    def keys(self) -> dict[bytes, int]:
+        """Words of keys, by address."""
+        return self.now.keys
+
+    @property
+    def orgs(self) -> dict[int, int]:
+        """Words of orgs, by handle."""
+        return self.now.orgs
+
     def add(self, executed: ExecutedBlock) -> None:
         """Take the changes of an executed block."""
+        self.time = executed.block.header.timestamp
         for receipt in executed.receipts:
-            for log in receipt.logs:
-                if log.topics and log.topics[0] == CHANGED:
-                    self._apply(executed.block.height, log)
+            self.take(executed.block.height, receipt)
 
-    def _apply(self, height: int, log: Log) -> None:
-        what = int.from_bytes(log.topics[1], "big")
-        a, b = int.from_bytes(log.data[:32], "big"), int.from_bytes(log.data[32:], "big")
-        self.changes.append(Change(height, what, log.topics[2][12:], a, b))
-        address = (a & ((1 << 160) - 1)).to_bytes(20, "big")
-        if what == ORG_SET:
-            self.orgs[a] = b
-        elif what in (KEY_SET, ENROLLED):
-            self.keys[address] = b
-        elif what == KEY_SUSPENDED:
-            self.keys[address] |= KEY["suspended"].mask
-        elif what == ORG_SUSPENDED:
-            self.orgs[a] = (self.orgs[a] & ~ORG["standing"].mask) | ORG["standing"].put(3)
-        elif what == RETIRED:
-            self.keys[address] = (self.keys[address] & ~KEY["valid_to"].mask) | KEY["valid_to"].put(b)
-        elif what == LET:
-            self.masks[a] = b
-        elif what == RULE:
-            self.rows.setdefault(a, []).append(b)
-        elif what == RATE:
-            self.rates[a] = b
+    def take(self, height: int, receipt: Receipt) -> None:
+        """Take the changes of one transaction: what stands behind it in the block is judged by them."""
+        for log in receipt.logs:
+            change = read_changed(log.topics, log.data) if log.address == CONTRACT else None
+            if change:
+                self.changes.append((height, change))
+                self._apply(change)
 
+    def _apply(self, change: Change) -> None:
+        a, b = change.a, change.b
+        self.now.take(change)
+        match change.what:
+            case What.QUORUM:
+                self.quorum = a
+            case What.ORG_LET:
+                self.masks[a] = b
+            case What.RULE:
+                self.rows.setdefault(a, []).append(b)
+            case What.RATE:
+                self.rates[a] = b
+            case What.OFFICE_TARGET:
+                office = a >> OFFICE_SHIFT << OFFICE_SHIFT
+                self.overlays[a] = b
+                self.overlays[office] = max(self.overlays.get(office, 0), b)
+            case What.KEY_RETIRED:
+                self.retired.add(change.key)
+            case What.KEY | What.KEY_ENROLLED:
+                self.retired.discard(change.key)
+
+    # ----------------------------------------------------------------------------------------------------- asking
     def name(self, org: int) -> str:
         """Return the name the genesis file gives an org, or its handle."""
         return next((each.name for each in self.genesis.orgs if each.handle == org), f"org {org}")
 
-    def describe(self) -> Iterator[dict[str, Any]]:
-        """Yield every key with its org, roles, validity and standing."""
-        for address, word in sorted(self.keys.items(), key=lambda item: (KEY["org"].get(item[1]), item[0])):
-            org = KEY["org"].get(word)
-            roles = Role(KEY["roles"].get(word) & ORG["roles"].get(self.orgs.get(org, 0)))
-            until = KEY["valid_to"].get(word)
-            yield {
-                "key": "0x" + address.hex(),
-                "org": org,
-                "name": self.name(org),
-                "roles": [str(role.name) for role in roles],
-                "valid_from": KEY["valid_from"].get(word),
-                "valid_to": None if until == FOREVER else until,
-                "key_suspended": bool(KEY["suspended"].get(word)),
-                "standing": STANDINGS.get(ORG["standing"].get(self.orgs.get(org, 0)), "none"),
-            }
-
     def key_state(self, address: bytes, t: int) -> str:
-        """Say whether a key was valid at a time, in one word."""
+        """Say in a few words whether the contract took a key's batches at a time (seconds UTC), and if not, why."""
         word = self.keys.get(address)
         if word is None:
             return "unknown"
-        if KEY["suspended"].get(word):
+        if word >> KEY["suspended"].shift:
             return "suspended"
-        return "valid" if KEY["valid_from"].get(word) <= t <= KEY["valid_to"].get(word) else "expired"
+        if t < KEY["valid_from"].get(word):
+            return "not valid yet"
+        if t > KEY["valid_to"].get(word):
+            return "retired" if address in self.retired else "expired"
+        standing = ORG["standing"].get(self.orgs.get(KEY["org"].get(word), 0))
+        return IN_USE if standing in (GOOD, WATCHED) else "org suspended"
+
+    def describe(self) -> dict[str, Any]:
+        """Return every org, key and standing permission, and whether each key can be used at the last block's time."""
+        return {
+            "quorum": self.quorum,
+            "orgs": [self._org(handle) for handle in sorted(self.orgs)],
+            "keys": [self._key(address) for address in self._by_org()],
+            "let": list(self._lets()),
+        }
+
+    def _org(self, handle: int) -> dict[str, Any]:
+        org = self._as_org(handle)
+        standing = STANDINGS.get(org.standing, "none")
+        return asdict(org) | {"roles": _names(org.roles), "standing": standing}
+
+    def _by_org(self) -> list[bytes]:
+        return sorted(self.keys, key=lambda address: (KEY["org"].get(self.keys[address]), address))
+
+    def _key(self, address: bytes) -> dict[str, Any]:
+        word = self.keys[address]
+        org, until = KEY["org"].get(word), KEY["valid_to"].get(word)
+        return {
+            "key": "0x" + address.hex(),
+            "org": org,
+            "name": self.name(org),
+            "roles": _names(self.now.roles(address)),
+            "valid_from": KEY["valid_from"].get(word),
+            "valid_to": None if until == FOREVER else until,
+            "state": self.key_state(address, self.time),
+        }
+
+    def _lets(self) -> Iterator[dict[str, Any]]:
+        for pair, mask in sorted(self.masks.items()):
+            kinds = [kind.name for number, kind in KINDS.items() if mask >> number & 1]
+            if kinds:
+                yield {"org": pair >> 24, "writer": pair & HANDLE, "kinds": kinds}
+
+    # ------------------------------------------------------------------------------------------- for a new contract
+    def successor(self) -> Genesis:
+        """Return the genesis file of a chain that goes on from the last block, with the contract of this release.
+
+        Keys that can never be used again from then on stay behind; so do permissions, which cold keys give anew, and
+        office targets, which end by themselves. The chain id is the next, so that no signature fits both chains.
+        """
+        return replace(
+            self.genesis,
+            chain_id=self.genesis.chain_id + 1,
+            timestamp=self.time,
+            quorum=self.quorum,
+            orgs=tuple(self._as_org(handle) for handle, word in sorted(self.orgs.items()) if word),
+            keys=tuple(self._keys_left()),
+            rows=tuple((row, pair) for row, pairs in sorted(self.rows.items()) for pair in pairs),
+            rates=tuple(sorted(self.rates.items())),
+            code=installed_code(),
+        )
+
+    def _as_org(self, handle: int) -> Org:
+        word = self.orgs[handle]
+        told = {name: place.get(word) for name, place in ORG.items() if name != "cold"}
+        return Org(handle=handle, name=self.name(handle), cold=f"0x{ORG['cold'].get(word):040x}", **told)
+
+    def _keys_left(self) -> Iterator[MemberKey]:
+        for address in self._by_org():
+            word = self.keys[address]
+            until = KEY["valid_to"].get(word)
+            if word and not word >> KEY["suspended"].shift and until >= self.time and KEY["org"].get(word) in self.orgs:
+                valid_from = KEY["valid_from"].get(word)
+                yield MemberKey(
+                    "0x" + address.hex(), KEY["org"].get(word), self.now.roles(address), valid_from, until
+                )  # fmt: skip
+
+
+def _names(roles: int) -> list[str]:
+    return [str(role.name) for role in Role if roles & role]

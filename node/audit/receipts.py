@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain.batch import Batch
+from ledger.chain.calls import What
 from ledger.commitments import LedgerDomain
 from ledger.domain.errors import LedgerError
 from ledger.domain.limits import STOP_LANE
@@ -22,7 +23,7 @@ from ledger.domain.words import KEY
 from ledger.genesis import Genesis
 from ledger.keys import BadSignature, recover
 from node.audit.batches import batches_of
-from node.audit.members import KEY_SUSPENDED, ORG_SUSPENDED, MemberHistory
+from node.audit.members import MemberHistory
 from node.audit.report import Found
 from node.blocks import ExecutedBlock
 from node.statements import Head, Receipt
@@ -95,11 +96,11 @@ def load_heads(path: Path) -> list[Head]:
 def suspensions(index: ChainIndex, members: MemberHistory) -> dict[bytes, int]:
     """Return since when (block time, seconds UTC) each suspended key is, by itself or with its org."""
     found: dict[bytes, int] = {}
-    for change in members.changes:
-        moment = index.times.get(change.height, 0)
-        if change.what == KEY_SUSPENDED:
-            found.setdefault(change.a.to_bytes(20, "big"), moment)
-        elif change.what == ORG_SUSPENDED:
+    for height, change in members.changes:
+        moment = index.times.get(height, 0)
+        if change.what is What.KEY_SUSPENDED:
+            found.setdefault(change.key, moment)
+        elif change.what is What.ORG_SUSPENDED:
             for key, word in members.keys.items():
                 if KEY["org"].get(word) == change.a:
                     found.setdefault(key, moment)

@@ -1,15 +1,32 @@
-"""Audit reports: deterministic, so that two offices can compare digests, and signed by the auditor."""
+"""Audit reports: deterministic, so that two offices can compare digests, and signed by the auditor.
+
+What is signed is keccak(keccak("clearance.audit-report/v1") | RFC 8785 JSON of audit, ok, subject and findings), so
+that a report can be checked years later with nothing but itself and the auditor's address.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Protocol
 
 import rfc8785
 from eth_hash.auto import keccak
 
-from ledger.chain.batch import Signer
+REPORT_TAG: Final = keccak(b"clearance.audit-report/v1")
+
+
+class Auditor(Protocol):
+    """Holds the key that signs reports; see `ledger.keys`."""
+
+    @property
+    def hex_address(self) -> str:
+        """Address of the key, 0x hex."""
+        ...
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return the 65-byte signature r, s, v with v 27 or 28."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +71,13 @@ class Report:
         }
 
     def digest(self) -> bytes:
-        """Return keccak-256 of the canonical body (RFC 8785)."""
-        return keccak(rfc8785.dumps(self.body()))
+        """Return keccak-256 of the canonical body (RFC 8785) behind the tag of reports."""
+        return keccak(REPORT_TAG + rfc8785.dumps(self.body()))
 
-    def signed(self, signer: Signer | None) -> dict[str, Any]:
-        """Return the report for JSON, with digest and, if a signer is given, its signature over the digest."""
+    def signed(self, auditor: Auditor | None) -> dict[str, Any]:
+        """Return the report for JSON with its digest and, if somebody signs, who and the signature over the digest."""
         document = self.body() | {"digest": "0x" + self.digest().hex()}
-        if signer is not None:
-            document["signature"] = "0x" + signer.sign_digest(self.digest()).hex()
+        if auditor is not None:
+            signature = auditor.sign_digest(self.digest())
+            document |= {"signer": auditor.hex_address, "signature": "0x" + signature.hex()}
         return document

@@ -17,8 +17,6 @@ from typing import Any, Final
 from ledger.chain.included import IncludedBatch
 from ledger.chain.sampling import REVEAL_LATEST, DayStatement, day_end, day_of, day_statements, picked, picked_digest
 from ledger.domain.kinds import KindNumber
-from ledger.domain.roles import Role
-from ledger.domain.words import ORG
 from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
 from node.audit.report import Found
@@ -94,13 +92,10 @@ class SampleHistory:
         block = executed.block
         self.time = block.header.timestamp
         for batch in batches_of(executed):
-            if self._screens(batch.org):
-                self.statements += day_statements(self.members.genesis.domain, batch)
+            roles = self.members.now.roles(batch.key)
+            self.statements += day_statements(self.members.genesis.domain, batch, roles)
             if not batch.batch.is_trace:
                 self._entries(batch, block.hash)
-
-    def _screens(self, org: int) -> bool:
-        return bool(ORG["roles"].get(self.members.orgs.get(org, 0)) & Role.SCREENING)
 
     def _entries(self, batch: IncludedBatch, block_hash: bytes) -> None:
         for each in batch.entries():

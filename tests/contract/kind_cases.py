@@ -5,7 +5,8 @@ What must come of a case is computed from expected_kinds.py, by the design; matr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -38,6 +39,8 @@ MASTER_SHIFT, GENERATION, OPENER_SHIFT, OFFICE_SHIFT, FIRST_FILED_SHIFT = 200, 6
 PATTERNS: Final = (0x5555555555555555, 0xAAAAAAAAAAAAAAAA)
 ABOVE: Final = ((1 << 72) - 1) >> 32 << 32 | ((1 << 128) - 1) >> 104 << 104
 """Findings, generation, holds, inspections and stops: what guards must not look at."""
+CROSSED: Final = 12
+"""State bits that each further role meets."""
 GOODS: Final = 5_000 | 840 << 40 | 1 << 56 | 1 << 72
 TRANSPORT: Final = 0x5553 | 0x434E << 16 | 1 << 32 | OFFICE << 48
 """From the US, made in China, express by air, on the list."""
@@ -246,18 +249,30 @@ class Cases:
 
     def state(self) -> Iterator[Case]:
         """Every single bit of the status: a need that misses, a bar that stands, or one that must not matter."""
+        yield from self._bits(self.right, range(32))
+        if self.row.needs:
+            yield self.rejected("nothing stands", self.right, 0, "STATE_MISSING")
+
+    def crossed(self) -> Iterator[Case]:
+        """A seeded sample of the same bits for every other role that may write the kind."""
+        row, dice = self.row, random.Random(self.row.number)
+        for bit in range(ROLE_BITS):
+            role = 1 << bit
+            own_name = row.name == "FILED" and role == ROLES["BROKER"]  # a broker files for others alone
+            if row.roles & role and role != self.right.roles and not own_name:
+                yield from self._bits(Probe(role), sorted(dice.sample(range(32), CROSSED)))
+
+    def _bits(self, probe: Probe, numbers: Iterable[int]) -> Iterator[Case]:
         row = self.row
-        for bit in range(32):
+        for bit in numbers:
             one, tag = 1 << bit, ("bit", bit)
             full = self.prepared(self.minimal() or ORG << OPENER_SHIFT)
             if row.needs & one:
-                yield self.rejected(f"bit {bit} missing", self.right, full & ~one, "STATE_MISSING", tag)
+                yield self.rejected(f"bit {bit} missing", probe, full & ~one, "STATE_MISSING", tag)
             elif row.bars & one:
-                yield self.rejected(f"bit {bit} standing", self.right, full | one, "STATE_BARRED", tag)
+                yield self.rejected(f"bit {bit} standing", probe, full | one, "STATE_BARRED", tag)
             else:
-                yield self.accepted(f"bit {bit} standing", self.right, full | one, tag)
-        if row.needs:
-            yield self.rejected("nothing stands", self.right, 0, "STATE_MISSING")
+                yield self.accepted(f"bit {bit} standing", probe, full | one, tag)
 
     def above(self) -> Iterator[Case]:
         """Findings, counters and the fields above them must not matter to a guard."""
@@ -392,6 +407,7 @@ class Cases:
         for group in (
             self.roles,
             self.state,
+            self.crossed,
             self.above,
             self.writers,
             self.lanes,

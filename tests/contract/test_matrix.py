@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.expected_kinds import EXPECTED
+from tests.contract.expected_kinds import EXPECTED, ROLE_BITS, ROLES
 from tests.contract.matrix import Matrix
 
 
@@ -22,6 +22,13 @@ def test_kind(matrix: Matrix, kind: int) -> None:
 
 def test_kinds_that_are_not_assigned(matrix: Matrix) -> None:
     assert not matrix.failures(case for case in matrix.cases if case.rows[0] not in EXPECTED)
+
+
+def test_every_role_that_may_write_a_kind_meets_state_bits(matrix: Matrix) -> None:
+    for row in EXPECTED.values():
+        met = {case.probe.roles for case in matrix.cases if case.rows == (row.number,) and case.tag[0] == "bit"}
+        brokers = ROLES["BROKER"] if row.name == "FILED" else 0
+        assert {1 << bit for bit in range(ROLE_BITS) if row.roles & ~brokers & 1 << bit} <= met, row.name
 
 
 def test_both_answers_occur_for_every_kind_and_role(matrix: Matrix) -> None:

@@ -18,10 +18,8 @@ from node.evm.genesis import geth_block, run_constructor
 from node.evm.transactions import InvalidTransaction
 from node.genesis import execute_genesis, geth_genesis
 from tests.contract.world import genesis
+from tests.e2e.test_sample_day import OPTIONAL
 from tests.node.evm_world import CHAIN_ID, CONTRACT, LABEL, T0, World, deployed, document
-
-OPTIONAL = ("rusty_rlp", "sha3", "_pysha3", "blake2b")
-"""Modules of wheels that not every Python and platform has."""
 
 
 def test_block_zero_is_what_the_file_says() -> None:

@@ -32,6 +32,8 @@ pytestmark = pytest.mark.slow
 ROUNDS = 25
 INSIDE = 10
 """Kills inside a commit that this must see at least."""
+ANY_TIME = 0.3
+"""Share of the kills that fall at a uniformly random time; the others aim at the steps of a commit."""
 PATIENCE = 60
 SHOP = "shop-01"
 
@@ -185,6 +187,7 @@ def test_fifty_kills_lose_and_double_nothing(world: World) -> None:
     writer.start()
     told = Acknowledged(world.genesis)
     died: dict[str, Counter[bytes]] = {"sealer": Counter(), "follower": Counter()}
+    at_any_time: Counter[str] = Counter()
     for _ in range(ROUNDS):
         newest = list(writer.receipts)[-1:]
         told.note_block(world.at_sealer.status())
@@ -194,8 +197,13 @@ def test_fifty_kills_lose_and_double_nothing(world: World) -> None:
         if dice.random() < 0.3:  # seldom: without its sealer a follower soon has nothing to commit
             pair.reverse()
         for (name, process), patience in zip(pair, (3, 0.5), strict=True):
-            step = dice.choice([BEGUN, BEGUN, WRITTEN, DONE])
-            died[name][process.kill_at(step, dice.randint(1, 5), patience)] += 1
+            if dice.random() < ANY_TIME:
+                time.sleep(dice.uniform(0, patience))
+                died[name][process.kill()] += 1
+                at_any_time[name] += 1
+            else:
+                step = dice.choice([BEGUN, BEGUN, WRITTEN, DONE])
+                died[name][process.kill_at(step, dice.randint(1, 5), patience)] += 1
         for _, process in pair:
             process.launch()
         for _, process in pair:
@@ -204,6 +212,7 @@ def test_fifty_kills_lose_and_double_nothing(world: World) -> None:
     writer.finish()
     for name, counts in died.items():
         assert counts.total() == ROUNDS
+        assert 0 < at_any_time[name] < ROUNDS
         assert counts[BEGUN] + counts[WRITTEN] >= INSIDE // 2, f"too few kills of the {name} fell inside a commit"
     assert died["sealer"][WRITTEN] + died["follower"][WRITTEN], "no kill fell between a write and its acknowledgement"
     check_the_end(world, writer, told)

@@ -6,7 +6,8 @@ public salt would take hours and prove no more than a part of it that holds the 
 found, so only the true ones matter. So all 10^6 are tried without salt, 10^4 (the true ones among them) under the
 values of the filings and orders, and 100 in whole payloads of which the attacker knows everything else. That the
 attacker is able is shown by planting, in the same public bytes, what a careless design would write: the naive hash of
-the number, and a payload digest under the one salt that the filing reveals for the match.
+the number, and a payload digest under the one salt that the filing reveals for the match; each of those also falls with
+the whole 10^6 tried, under the values of the careless batch itself.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tests.property.pccc_attacker import Effort, Public, find_people, pccc
 SEED, PARCELS = 3, 8
 QUICK = Effort(plain=10_000, salted=200, guessed=20)
 FULL = Effort(plain=1_000_000, salted=10_000, guessed=100)
+MILLION = 1_000_000
 HIGH = 2**128
 """Words below it are counts, prices and flags, no hashes or salts."""
 
@@ -156,6 +158,27 @@ def test_nobody_is_found_among_a_million_and_the_naive_hash_is(day: SampleDay) -
     last = pccc(FULL.plain - 1)
     assert find_people(careless(day, "naive keccak", last), FULL) == {last}
     assert last not in day.people
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "effort", "falls"),
+    [
+        ("naive keccak", Effort(MILLION, 0, 0), True),
+        ("naive sha256", Effort(MILLION, 0, 0), True),
+        ("salted with the order's id", Effort(0, MILLION, 0), True),
+        ("one salt for order and payload", Effort(0, 0, MILLION), True),
+        ("random salt", Effort(0, 0, MILLION), False),
+    ],
+)
+def test_each_careless_variant_falls_among_all_of_a_million(
+    day: SampleDay, variant: str, effort: Effort, falls: bool
+) -> None:
+    """The last of all 10^6 numbers, under the values that the careless batch itself shows."""
+    last = pccc(MILLION - 1)
+    whole = careless(day, variant, last)
+    shown = Public(whole.blobs[-1:], whole.salts[len(day.public.salts) :][:3], day.public.templates[:1])
+    assert find_people(shown, effort) == ({last} if falls else set())
 
 
 def test_two_parcels_share_no_random_value(day: SampleDay) -> None:

@@ -17,11 +17,12 @@ from ledger.chain.calls import Recorded
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 from ledger.commitments import word
 from ledger.domain.errors import LedgerError
+from ledger.genesis import Genesis
 from ledger.store.database import Database
 from ledger.store.migrations import migrate
 from ledger.store.projector import Projector
 from ledger.store.tables.chain import EntryRow, MasterRow, OrderRow, ParcelRow
-from tests.contract.world import World
+from tests.contract.world import World, genesis
 from tests.model.ledger_model import LedgerModel, Outcome
 from tests.model.subjects import Master, Order, Parcel
 
@@ -48,6 +49,9 @@ class ReadModel:
     def status(self) -> dict[str, Any]:
         height = len(self._blocks)
         return {"genesisHash": "0x" + "ab" * 32, "height": height, "final": height}
+
+    def genesis(self) -> Genesis:
+        return genesis()
 
     def pages(self, start: int, count: int) -> list[IncludedBlock]:
         return self._blocks[start - 1 : start - 1 + count]

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.artifact import load_artifact
+from ledger.domain.kinds import KINDS
+
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("api", "benchmarks", "clients", "contracts", "ledger", "node", "tests", "tools", "docs", "requirements")
 MADE = {"node_modules", "__pycache__", "build"}
@@ -54,8 +57,15 @@ def test_every_threat_names_a_test_that_exists() -> None:
     for row in rows:
         tests = re.findall(r"`(tests/[^`]+)`", row)
         assert tests, row
+        assert len(set(tests)) == len(tests), row
         for test in tests:
             assert "def test_" in (ROOT / test).read_text(), test
+
+
+def test_the_contracts_size_is_the_one_that_is_told() -> None:
+    text = (ROOT / "docs" / "adr" / "0002-vyper-cancun.md").read_text()
+    assert f"{len(load_artifact().runtime):,} of 24,576 bytes" in text
+    assert f"{len(KINDS)} kinds" in (ROOT / "docs" / "adr" / "0005-words-and-kinds.md").read_text()
 
 
 INSIDE = re.compile(r"`((?:contracts|ledger|node|clients|tests|docs|benchmarks)/[\w./-]+\.\w+)`")

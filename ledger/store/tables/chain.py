@@ -92,6 +92,24 @@ class MasterRow(SQLModel, table=True):
     changed_height: int
 
 
+class KeyRow(SQLModel, table=True):
+    """A member's key at the cursor: its word, as the contract stores it."""
+
+    __tablename__ = "member_key"
+
+    address: bytes = raw(20, primary_key=True)
+    word: bytes = raw(32)
+
+
+class OrgRow(SQLModel, table=True):
+    """A member organisation at the cursor: its word, as the contract stores it."""
+
+    __tablename__ = "member_org"
+
+    handle: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    word: bytes = raw(32)
+
+
 class EntryRow(SQLModel, table=True):
     """One entry as it stands in a block, with what it came to."""
 
