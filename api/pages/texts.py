@@ -58,6 +58,8 @@ TEXTS: Final[dict[str, Sentence]] = {
     "use.why": Sentence("이유", "Why"),
     "use.waits": Sentence("기다리는 것", "Still missing"),
     "use.timeline": Sentence("지금까지 있었던 일", "What happened so far"),
+    "event.ground": Sentence("사유", "Ground"),
+    "event.answer_due": Sentence("세관이 답하는 기한", "Customs answers by"),
     "use.link": Sentence("이 물건만 보여 주는 비밀 링크", "Secret link that shows this parcel's status only"),
     "answer.confirmed": Sentence("본인 것이라고 답했습니다", "You said it is yours"),
     "answer.gift": Sentence("선물이라고 답했습니다", "You said it is a gift"),
