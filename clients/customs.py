@@ -16,6 +16,7 @@ from ledger.chain.included import IncludedBatch
 from ledger.chain.state import Parcel
 from ledger.chain.writer import Writer
 from ledger.domain.findings import Finding
+from ledger.domain.grounds import ground_number
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Effect
 from ledger.domain.words import PARCEL
@@ -57,8 +58,8 @@ REFUSED_FOR: Final = frozenset(
     {Finding.FACTS_MISMATCH, Finding.IDENTITY_STOPPED, Finding.ORDER_MISSING, Finding.WATCHED_PARTY}
 )
 """Findings for which the sample day's officer refuses; for all others he clears with a ground."""
-GROUND_SEEN: Final = 1
-GROUND_BREACH: Final = 3
+GROUND_SEEN: Final = ground_number(KindNumber.DECIDED_CLEAR, "examined")
+GROUND_BREACH: Final = ground_number(KindNumber.DECIDED_REFUSE, "breach")
 
 
 class Officer:
@@ -94,10 +95,10 @@ class Officer:
             self.writer.write(Entry(number, kind, now, detail=fields, names=self.writer.node.filing(number)))
         self._referred.clear()
 
-    def hold(self, parcel: int, ground: int, answer_due: int, now: int) -> None:
+    def hold(self, parcel: int, ground: int, answer_due: int, now: int, evidence: bytes = bytes(32)) -> None:
         """Hold a parcel (통관보류), Customs Act art. 237; `answer_due` in hours since 1970."""
         fields = detail(KindNumber.HELD, ground=ground, answer_due=answer_due)
-        self.writer.stop(Entry(parcel, KindNumber.HELD, now, detail=fields))
+        self.writer.stop(Entry(parcel, KindNumber.HELD, now, evidence, fields))
 
     def lift_holds(self, now: int) -> None:
         """Lift every own hold."""
@@ -106,9 +107,9 @@ class Officer:
             self.writer.write(Entry(parcel, KindNumber.HOLD_LIFTED, now, detail=fields))
         self._holds.clear()
 
-    def recall(self, parcel: int, ground: int, now: int) -> None:
+    def recall(self, parcel: int, ground: int, now: int, evidence: bytes = bytes(32)) -> None:
         """Order a parcel back into the bonded area (보세구역 반입명령), art. 238."""
-        self.writer.stop(Entry(parcel, KindNumber.RECALLED, now, detail=detail(KindNumber.RECALLED, ground=ground)))
+        self.writer.stop(Entry(parcel, KindNumber.RECALLED, now, evidence, detail(KindNumber.RECALLED, ground=ground)))
 
     def sweep(self, parcel: int, now: int) -> None:
         """Refer a parcel whose checks were not done in time."""

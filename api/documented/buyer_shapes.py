@@ -47,6 +47,8 @@ class Happened(Sentence):
 
     at: Moment
     kind: str
+    ground: Sentence | None = Field(description="Why customs decided, held or recalled it.")
+    answer_due: Moment | None = Field(description="Of a hold: when customs answers at the latest.")
 
 
 class Use(UseListed):

@@ -62,6 +62,13 @@ class Rejection(Coded):
     hint: str
 
 
+class Ground(Coded):
+    """What a decision, hold or recall rests on."""
+
+    evidence: Hex | None = Field(description="Digest that commits to the officer's evidence.")
+    answer_due: Moment | None = Field(description="Of a hold: when customs answers at the latest.")
+
+
 # ------------------------------------------------------------------------------------------------------------- service
 class Live(BaseModel):
     """The process answers."""
@@ -157,6 +164,7 @@ class Entry(BaseModel):
     cleared: bool
     referred: bool
     value: int | None = Field(description="Handle of a master, or number of a hold.")
+    ground: Ground | None
 
 
 class Entries(Paged):

@@ -25,7 +25,7 @@ from api.identity.authority import IdentityAuthority
 from api.identity.judgement import Cause
 from api.problems import APIError, not_found
 from ledger.chain.batch import Signer
-from ledger.store import history, people, uses
+from ledger.store import history, people, screenings, uses
 from ledger.store.database import Session
 from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.identity import AnswerRow, JudgedRow
@@ -78,6 +78,7 @@ class Answers:
                     "api.conflict", "You said that it is not yours; customs is looking into it.",
                     hint="Tell customs if you were wrong.",
                 )  # fmt: skip
+            is_new = use.answer != what
             use.answer = what
             use.consented = use.consented or what == "consented"
             session.add(use)
@@ -85,6 +86,8 @@ class Answers:
                 history.forget(session, [use.parcel])
             if what == "denied" and parcel is not None and parcel.released_at is None:
                 self._authority.stop(session, parcel, f"denied {identifier}", Cause.DENIED, now)
+            elif what == "denied" and parcel is not None and is_new:
+                screenings.count_denied(session, parcel.id)  # it has left: who declared it is looked at from now on
             if what == "consented" and parcel is not None:
                 _judge_again(session, parcel, now)
             return self._keep(session, holder, what, identifier, text, signed, signature, now)

@@ -2,7 +2,9 @@
 
 Judgements, decisions to write and the signed batch with its place in the outbox each commit with what they follow
 from, so that a crash between any two steps loses nothing and says nothing twice. A cut holds what came up within half a
-second, shuffled, and stops of parcels still in the air are spread over later cuts: one person's parcels draw no line.
+second, shuffled. What stops one parcel goes with the next cut; what a freeze stops is spread over later cuts while its
+flight is in the air, so that one person's parcels draw no line. Until somebody reports the arrival, the contract clears
+nothing of that flight: a stop that waits loses to no carry-in (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -47,9 +49,11 @@ K = KindNumber
 CAUSE_TAG: Final = keccak(b"clearance.cause/v1")
 CUT: Final = dt.timedelta(milliseconds=500)
 """Pause between two cuts: what comes up within it goes out together."""
-SPREAD: Final = dt.timedelta(minutes=30)
-"""Longest delay of a stop whose flight has not arrived."""
+SPREAD: Final = dt.timedelta(minutes=10)
+"""Longest delay of a frozen number's stop while the flight has not arrived; figures: docs/dpia.md."""
 AT_ONCE: Final = 200
+MOST_DELAYED: Final = 10_000
+"""Delayed stops looked at in one cut."""
 RETRY: Final = dt.timedelta(seconds=2)
 SLOWEST_RETRY: Final = dt.timedelta(minutes=10)
 BATCH_LIFE: Final = 7_200
@@ -209,14 +213,10 @@ class IdentityAuthority:
         return uses.note_use(session, self._seals, person, row.id, shown, declared, receiver_differs=False)
 
     def stop(self, session: Session, row: ParcelRow, about: str, cause: Cause, now: dt.datetime) -> None:
-        """Decide to stop a parcel; at once if it may be carried in any moment, else within the spread."""
-        delay = dt.timedelta(0) if self._has_landed(session, row) else SPREAD * self._dice.random()
+        """Decide to stop a parcel: with the next cut, or within the spread if a freeze stops it in the air."""
+        spreads = cause is Cause.FROZEN and not _has_landed(session, row)
+        delay = SPREAD * self._dice.random() if spreads else dt.timedelta(0)
         uses.say(session, row.id, K.IDENTITY_STOPPED, about, cause.value, now + delay)
-
-    @staticmethod
-    def _has_landed(session: Session, row: ParcelRow) -> bool:
-        word = int.from_bytes(row.word, "big")
-        return bool(word & Status.CARRIED_IN) or uses.master_arrived(session, PARCEL["master"].get(word))
 
     # ------------------------------------------------------------------------------------------------------- cutting
     def cut(self) -> int:
@@ -235,9 +235,9 @@ class IdentityAuthority:
         with self._gateway.database.write() as session:
             leases.check(session, JOB, self._holder, self._fence)
             uses.unsaid(session)
-            for delayed in uses.delayed(session, now, AT_ONCE):
+            for delayed in uses.delayed(session, now, MOST_DELAYED):
                 row = session.get(ParcelRow, delayed.parcel)
-                if row is None or self._has_landed(session, row):
+                if row is None or _has_landed(session, row):
                     delayed.not_before = now
                     session.add(delayed)
             session.flush()
@@ -266,6 +266,12 @@ class IdentityAuthority:
         for row in rows:
             row.batch = name
             session.add(row)
+
+
+def _has_landed(session: Session, row: ParcelRow) -> bool:
+    """Whether a parcel may be carried in and cleared any moment; one without a master always may."""
+    word = int.from_bytes(row.word, "big")
+    return bool(word & Status.CARRIED_IN) or uses.master_landed(session, PARCEL["master"].get(word))
 
 
 def _is_said(row: ParcelRow) -> bool:

@@ -11,8 +11,10 @@ from api.identity.judgement import CAUSE_TEXTS, Cause
 from ledger.chain.state import Parcel
 from ledger.domain.crosswalk import TRACE_BY_NUMBER
 from ledger.domain.findings import FINDING_TEXTS, Finding, Sentence
+from ledger.domain.grounds import named
 from ledger.domain.kind_texts import CLEARED_BY_RULE, KIND_TEXTS
 from ledger.domain.kinds import KindNumber, Status
+from ledger.domain.words import HEADER
 from ledger.genesis import Org
 from ledger.store import parcels, uses
 from ledger.store.database import Session
@@ -51,11 +53,18 @@ class ShownUse:
 
 @dataclass(frozen=True, slots=True)
 class ShownEvent:
-    """One thing that happened to a parcel."""
+    """One thing that happened to a parcel.
+
+    Attributes:
+        ground: why customs decided, held or recalled it.
+        answer_due: when customs answers at the latest, once it holds it.
+    """
 
     at: dt.datetime
     kind: str
     text: Sentence
+    ground: Sentence | None = None
+    answer_due: dt.datetime | None = None
 
 
 def status_of(row: ParcelRow | None) -> str:
@@ -111,7 +120,9 @@ def time_line(session: Session, parcel: bytes) -> list[ShownEvent]:
     found: list[ShownEvent] = []
     for row in parcels.time_line(session, parcel):
         at = dt.datetime.fromtimestamp(row.claimed, dt.UTC)
-        found.append(ShownEvent(at, *_told(row)))
+        said = None if row.trace else named(KindNumber(row.kind), HEADER["detail"].put(row.detail))
+        due = dt.datetime.fromtimestamp(said.answer_due, dt.UTC) if said and said.answer_due else None
+        found.append(ShownEvent(at, *_told(row), said.text if said else None, due))
         if row.cleared:
             found.append(ShownEvent(dt.datetime.fromtimestamp(row.received, dt.UTC), "CLEARED", CLEARED_BY_RULE))
     return found
@@ -147,7 +158,14 @@ def as_dict(use: ShownUse) -> dict[str, Any]:
 
 def event_as_dict(event: ShownEvent) -> dict[str, Any]:
     """Return an event for JSON."""
-    return {"at": _instant(event.at), "kind": event.kind, "ko": event.text.ko, "en": event.text.en}
+    return {
+        "at": _instant(event.at),
+        "kind": event.kind,
+        "ko": event.text.ko,
+        "en": event.text.en,
+        "ground": {"ko": event.ground.ko, "en": event.ground.en} if event.ground else None,
+        "answer_due": _instant(event.answer_due) if event.answer_due else None,
+    }
 
 
 def _instant(moment: dt.datetime) -> str:

@@ -63,6 +63,8 @@ TEXTS: Final[dict[str, Sentence]] = {
         "누구나 clearance verify 명령으로 이 서비스 없이 확인할 수 있습니다. 이름과 번호는 들어 있지 않습니다.",
         "Anybody can check it without this service, with clearance verify. It names nobody.",
     ),
+    "event.ground": Sentence("사유", "Ground"),
+    "event.answer_due": Sentence("세관이 답하는 기한", "Customs answers by"),
     "use.link": Sentence("이 물건만 보여 주는 비밀 링크", "Secret link that shows this parcel's status only"),
     "answer.confirmed": Sentence("본인 것이라고 답했습니다", "You said it is yours"),
     "answer.gift": Sentence("선물이라고 답했습니다", "You said it is a gift"),

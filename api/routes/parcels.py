@@ -41,24 +41,28 @@ def listed(
 @router.get("/v1/customs/parcels", tags=["customs"])
 def at_office(
     gateway: TheGateway, caller: Officer, request: Request, response: Response, cursor: Cursor = None,
-    limit: Limit = 20, clearance: Annotated[list[str] | None, Query(max_length=7)] = None,
+    limit: Limit = 20, clearance: Annotated[list[str] | None, Query(max_length=7)] = None, denied: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """List what waits for the officer's office: parcels with findings, absences, and why screening referred them."""
+    """List what waits for the officer's office: parcels with findings, absences, and why screening referred them.
+
+    `denied`: only those whose number's holder says that they are not his, released ones too unless `clearance` is told.
+    """
     response.headers["Cache-Control"] = PRIVATE
-    chosen = sorted(set(clearance or ("referred", "pending")))
+    chosen = sorted(set(clearance or (CLEARANCES if denied else ("referred", "pending"))))
     results = partial(_of_own_office, request.app.state.screening, caller)
-    return _page(gateway, caller, "customs", chosen, cursor, limit, results)
+    return _page(gateway, caller, "customs", chosen, cursor, limit, results, denied=denied)
 
 
 def _page(
     gateway: Gateway, caller: Caller, what: str, clearance: list[str], cursor: str | None, limit: int,
     more: Callable[[Session, Sequence[ParcelRow]], Mapping[bytes, dict[str, Any]]] = lambda _session, _rows: {},
+    *, denied: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Return a page of parcels; `more` tells what else is shown of each."""
-    scope = f"{what} {caller.org} {','.join(clearance)}"
+    scope = f"{what} {caller.org} {','.join(clearance)} {denied}"
     after = _after(gateway, scope, cursor)
     with gateway.database.read() as session:
-        found = rows.parcels(session, caller, clearance=clearance, after=after, limit=limit + 1)
+        found = rows.parcels(session, caller, clearance=clearance, denied=denied, after=after, limit=limit + 1)
         told = more(session, found)
         return page(
             found, limit, lambda row: shown.parcel(row) | told.get(row.id, {}), lambda row: _cursor(gateway, scope, row)

@@ -8,9 +8,10 @@ from typing import Any
 from ledger.chain.state import Parcel
 from ledger.domain.crosswalk import TRACE_BY_NUMBER
 from ledger.domain.findings import FINDING_TEXTS
+from ledger.domain.grounds import named
 from ledger.domain.kinds import KINDS, KindNumber
 from ledger.domain.rejections import REJECTION_TEXTS, Rejection
-from ledger.domain.words import ORDER, PARCEL
+from ledger.domain.words import HEADER, ORDER, PARCEL
 from ledger.store.tables.chain import EntryRow, OrderRow, ParcelRow
 
 
@@ -91,6 +92,21 @@ def entry(row: EntryRow) -> dict[str, Any]:
         "cleared": row.cleared,
         "referred": row.referred,
         "value": row.value,
+        "ground": _ground(row),
+    }
+
+
+def _ground(row: EntryRow) -> dict[str, Any] | None:
+    """Return what a decision, hold or recall rests on; the digest commits to the officer's evidence."""
+    said = None if row.trace else named(KindNumber(row.kind), HEADER["detail"].put(row.detail))
+    if said is None:
+        return None
+    return {
+        "code": said.slug or str(said.number),
+        "ko": said.text.ko,
+        "en": said.text.en,
+        "evidence": hexed(row.digest) if any(row.digest) else None,
+        "answer_due": time(said.answer_due),
     }
 
 

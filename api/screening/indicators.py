@@ -114,6 +114,12 @@ INDICATORS: Final = (
         "R6", lambda seen: seen.numbers_at_contact >= MANY_NUMBERS,
     ),
     Indicator(
+        "denied-at-address", 50,
+        Sentence("이 주소로 온 다른 화물을 번호의 주인이 자기 물건이 아니라고 했습니다.",
+                 "Of another parcel to this address the number's holder said that it is not his."),
+        "R6, misuse reports", lambda seen: seen.denied_at_address,
+    ),
+    Indicator(
         "restricted-words", 50,
         Sentence("품명이 신고한 분류와 다른 목록통관 배제대상을 가리킵니다.",
                  "The description names goods off the list that were not declared."),

@@ -53,6 +53,10 @@ class Round:
         }
         return screenings.numbers_at(self.session, phone, address, since, MANY_NUMBERS) | here
 
+    def denied_at(self, address: bytes | None, number: bytes | None, since: dt.datetime) -> bool:
+        """Whether the use of another number was denied for a parcel to an address."""
+        return screenings.denied_at(self.session, address, number, since)
+
     def same_bill(self, bill: bytes, parcel: bytes) -> list[SameBill]:
         """Return other parcels under a house bill, first opened first."""
         stand = [each for each in screenings.same_bill(self.session, bill, parcel) if each.parcel not in self._made]

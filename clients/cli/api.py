@@ -13,6 +13,7 @@ import typer
 from clients.cli.authority import AuthorityFiles, register
 from clients.cli.authority import desk as real_desk
 from clients.cli.authority import keys as authority_keys
+from clients.cli.authority_cases import reissue, resales
 from clients.cli.console import USAGE, errors, fail, out, progress
 from clients.cli.screening import DEMO_PAUSE, ScreeningSettings, screening_of
 from clients.cli.vault import app as vault_app
@@ -33,6 +34,8 @@ DatabaseOption = Annotated[
 app.command("stand-in")(stand_in)
 app.command("keys")(authority_keys)
 app.command("register")(register)
+app.command("reissue")(reissue)
+app.command("resales")(resales)
 
 PATIENCE = 0.5
 """Seconds that the projector waits in one call for the node to move."""

@@ -14,6 +14,8 @@ from clients.cli.listen import Seed, signer_of
 from clients.cli.party import party, write
 from clients.cli.session import API, Api, Json, NodeInstead, Pass, Token, read_id
 from ledger.domain.errors import LedgerError
+from ledger.domain.grounds import GROUNDS, ground_number
+from ledger.domain.kinds import KindNumber
 
 app = typer.Typer(no_args_is_help=True, help="Customs: what waits for the office, decisions, holds, recalls.")
 
@@ -21,6 +23,28 @@ Parcel = Annotated[str, typer.Argument(help="Id of the parcel, 0x and 64 hex dig
 OwnKey = Annotated[Path | None, typer.Option("--key", envvar="CLEARANCE_KEY", help="Keystore of the officer's key.")]
 Name = Annotated[str, typer.Option("--as", help="Demo chains: which office.")]
 OFFICE = "office-040"
+Evidence = Annotated[
+    Path | None, typer.Option(help="File with what it rests on: its Keccak-256 is recorded, the file stays with you.")
+]
+
+
+def _grounds(*kinds: KindNumber) -> str:
+    """Return the help text of a ground: what each of a kind's grounds is called."""
+    listed = "; ".join(f"{kind.name}: {', '.join(each.slug for each in GROUNDS[kind])}" for kind in kinds)
+    return f"Ground, which the buyer is told in words. {listed}."
+
+
+def _evidence(path: Path | None) -> bytes:
+    from eth_hash.auto import keccak
+
+    if path is None:
+        return bytes(32)
+    try:
+        return bytes(keccak(path.read_bytes()))
+    except OSError as error:
+        raise LedgerError(
+            f"The evidence cannot be read: {error.strerror}.", hint="Name a file you may read."
+        ) from error
 
 
 def _write(parcel: str, make: Any, where: tuple[str, str, str], who: tuple[Any, ...], *, as_json: bool) -> None:
@@ -34,6 +58,7 @@ def _write(parcel: str, make: Any, where: tuple[str, str, str], who: tuple[Any, 
 def customs_list(
     clearance: Annotated[list[str] | None, typer.Option(help="referred, pending, cleared, refused, recalled; may be "
                                                              "repeated. Without it: referred and pending.")] = None,
+    denied: Annotated[bool, typer.Option(help="Only what the number's holder says is not his.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Parcels at most.")] = 100,
     api: Api = API, key: OwnKey = None, passphrase_file: Pass = None, demo_seed: Seed = None, name: Name = OFFICE,
     as_json: Json = False,
@@ -44,7 +69,7 @@ def customs_list(
     """
     with errors(), party(api, "", "", signer_of(key, passphrase_file, demo_seed, name)) as at:
         found: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"clearance": clearance or []}
+        query: dict[str, Any] = {"clearance": clearance or []} | ({"denied": "true"} if denied else {})
         while len(found) < limit:
             page = at.gate.call(at.client.page("/v1/customs/parcels", limit=min(100, limit - len(found)), **query))
             found += page["data"]
@@ -98,6 +123,11 @@ def customs_show(
             out.print(f"  {line}", highlight=False, soft_wrap=True)
         if found["absences"]:
             out.print(f"  still absent: {', '.join(found['absences'])}", highlight=False)
+        for each in found.get("entries", ()):
+            if ground := each["ground"]:
+                due = f", customs answers by {ground['answer_due']}" if ground["answer_due"] else ""
+                text = f"  {each['kind']} for {ground['code']}: {ground['ko']} / {ground['en']}{due}"
+                out.print(text, highlight=False, soft_wrap=True)
         if found["open_holds"]:
             out.print(f"  open holds: {', '.join(map(str, found['open_holds']))}", highlight=False)
 
@@ -106,16 +136,16 @@ def customs_show(
 def customs_decide(
     parcel: Parcel,
     decision: Annotated[str, typer.Argument(help="clear or refuse.")],
-    ground: Annotated[int, typer.Option(min=1, max=255, help="Ground of the decision; the buyer is told it.")],
+    ground: Annotated[str, typer.Option(help=_grounds(KindNumber.DECIDED_CLEAR, KindNumber.DECIDED_REFUSE))],
+    evidence: Evidence = None,
     api: Api = API, node: NodeInstead = "", token: Token = "", key: OwnKey = None, passphrase_file: Pass = None,
     demo_seed: Seed = None, name: Name = OFFICE, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Decide a parcel on the filing and the stops that stand now; if one changes meanwhile, the decision is rejected.
 
-    Example: clearance customs decide 0x1f... refuse --ground 3 --key officer.json
+    Example: clearance customs decide 0x1f... refuse --ground breach --key officer.json
     """
     from ledger.chain.batch import Entry, detail
-    from ledger.domain.kinds import KindNumber
 
     kinds = {"clear": KindNumber.DECIDED_CLEAR, "refuse": KindNumber.DECIDED_REFUSE}
 
@@ -125,8 +155,9 @@ def customs_decide(
         found = at.look(number)
         if not int(found["filing"] or "0x0", 16):
             raise LedgerError("The parcel was never filed.", hint="There is nothing to decide yet.")
-        fields = detail(kinds[decision], ground=ground, stops=found["stops"])
-        entry = Entry(number, kinds[decision], at.now(), detail=fields, names=int(found["filing"], 16))
+        kind = kinds[decision]
+        fields = detail(kind, ground=ground_number(kind, ground), stops=found["stops"])
+        entry = Entry(number, kind, at.now(), _evidence(evidence), fields, int(found["filing"], 16))
         at.writer.write(entry)
 
     _write(parcel, make, (api, node, token), (key, passphrase_file, demo_seed, name), as_json=as_json)
@@ -135,20 +166,22 @@ def customs_decide(
 @app.command("hold")
 def customs_hold(
     parcel: Parcel,
-    ground: Annotated[int, typer.Option(min=1, max=6, help="Ground, by the number of Customs Act art. 237.")],
+    ground: Annotated[str, typer.Option(help=_grounds(KindNumber.HELD))],
     days: Annotated[int, typer.Option(min=1, max=365, help="Days from now until customs must answer.")] = 30,
+    evidence: Evidence = None,
     api: Api = API, node: NodeInstead = "", token: Token = "", key: OwnKey = None, passphrase_file: Pass = None,
     demo_seed: Seed = None, name: Name = OFFICE, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Hold a parcel (통관보류); its number, which `lift` needs, is shown by `show`.
 
-    Example: clearance customs hold 0x1f... --ground 2 --days 30 --key officer.json
+    Example: clearance customs hold 0x1f... --ground documents-missing --days 30 --key officer.json
     """
 
     def make(at: Any, number: int) -> None:
         from clients.customs import Officer
 
-        Officer(at.writer, 0).hold(number, ground, at.now() // 3600 + 24 * days, at.now())
+        cause, due = ground_number(KindNumber.HELD, ground), at.now() // 3600 + 24 * days
+        Officer(at.writer, 0).hold(number, cause, due, at.now(), _evidence(evidence))
 
     _write(parcel, make, (api, node, token), (key, passphrase_file, demo_seed, name), as_json=as_json)
 
@@ -165,7 +198,6 @@ def customs_lift(
     Example: clearance customs lift 0x1f... 0 --key officer.json
     """
     from ledger.chain.batch import Entry, detail
-    from ledger.domain.kinds import KindNumber
 
     def make(at: Any, number: int) -> None:
         fields = detail(KindNumber.HOLD_LIFTED, number=hold)
@@ -177,18 +209,20 @@ def customs_lift(
 @app.command("recall")
 def customs_recall(
     parcel: Parcel,
-    ground: Annotated[int, typer.Option(min=1, max=255, help="Ground of the order, Customs Act art. 238.")],
+    ground: Annotated[str, typer.Option(help=_grounds(KindNumber.RECALLED))],
+    evidence: Evidence = None,
     api: Api = API, node: NodeInstead = "", token: Token = "", key: OwnKey = None, passphrase_file: Pass = None,
     demo_seed: Seed = None, name: Name = OFFICE, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Order a parcel back into the bonded area (보세구역 반입명령).
 
-    Example: clearance customs recall 0x1f... --ground 1 --key officer.json
+    Example: clearance customs recall 0x1f... --ground public-health --key officer.json
     """
 
     def make(at: Any, number: int) -> None:
         from clients.customs import Officer
 
-        Officer(at.writer, 0).recall(number, ground, at.now())
+        cause = ground_number(KindNumber.RECALLED, ground)
+        Officer(at.writer, 0).recall(number, cause, at.now(), _evidence(evidence))
 
     _write(parcel, make, (api, node, token), (key, passphrase_file, demo_seed, name), as_json=as_json)

@@ -47,6 +47,7 @@ class Entry:
     Attributes:
         rejection: why it was rejected, None if it was recorded.
         value: of its effect: the handle of a master, the number of a hold.
+        ground: why customs decided, held or recalled, None of other kinds.
     """
 
     block: int
@@ -62,6 +63,7 @@ class Entry:
     cleared: bool
     referred: bool
     value: int | None
+    ground: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ def read_entry(told: Document) -> Entry:
             claimed_at=_time(told["claimed_at"]), received_at=_time(told["received_at"]),
             rejection=None if told["rejection"] is None else _text(told["rejection"]), cleared=bool(told["cleared"]),
             referred=bool(told["referred"]), value=None if told["value"] is None else int(told["value"]),
+            ground=_text(told["ground"]) if told.get("ground") else None,
         )  # fmt: skip
 
 

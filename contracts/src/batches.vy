@@ -215,6 +215,8 @@ def submit(
                     code, new = subjects._open(kind, e.id, data[unsafe_add(e.at, 2)], new, who)
                     if kind == table.K_MASTER_OPENED and code == 0:
                         outcomes.append(((new >> 32) & subjects.M24) << 32 | i << 8 | table.C_MASTER_HANDLE)
+                elif g & table.G_GROUND != 0 and (e.meta >> 56) & 255 == 0:
+                    code = table.C_GROUND_MISSING
                 else:
                     inner: uint256 = guards[min((e.meta >> 56) & 255, 31)]
                     code, new = decision._special(kind, e.id, e.st, e.meta, sets, inner, t)

@@ -17,6 +17,8 @@ uses: rulebook
 uses: subjects
 uses: filing
 
+LANDED: constant(uint256) = table.B_ARRIVED | table.B_UNLOADED
+
 
 @internal
 @view
@@ -33,7 +35,8 @@ def _targets_until(office: uint256) -> uint256:
 @view
 def _carry_in(st: uint256, meta: uint256, who: subjects.Writer) -> uint256:
     """
-    @notice Carries a parcel in: the yard's office is competent from now on, and may have picked what comes.
+    @notice Carries a parcel in: the yard's office is competent from now on, and may have picked what comes. Nothing
+            clears from a flight whose arrival nobody reported: a stop may still be under way to it.
     """
     new: uint256 = st | table.B_CARRIED_IN | who.t << 162
     if who.office != 0:
@@ -43,6 +46,9 @@ def _carry_in(st: uint256, meta: uint256, who: subjects.Writer) -> uint256:
     if who.until >= who.t or who.office == 0:
         if filing._is_target(new, who.t):
             new |= table.F_OFFICE_TARGET
+    master: uint256 = (st >> 200) & subjects.M24
+    if master != 0 and subjects.words[subjects.masters[master]] & LANDED == 0:
+        new |= table.F_ARRIVAL_UNREPORTED
     return new
 
 
@@ -133,6 +139,8 @@ def _special(
         return self._lift(st, (meta >> 56) & 255)
     if kind == table.K_SWEPT:
         return self._sweep(st, t)
+    if kind == table.K_RECALLED:
+        return 0, st | sets
     if kind == table.K_ORDER_REASSIGNED:
         return 0, (st & ~(subjects.M24 << 32)) | ((meta >> 56) & subjects.M24) << 32
     return self._observe(st, meta, inner, t)            # K_OBSERVED, the last of the special kinds

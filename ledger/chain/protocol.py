@@ -18,6 +18,7 @@ from ledger.domain import limits, words
 from ledger.domain.crosswalk import CROSSWALK, DAY_COMMITTED, DAY_REVEALED, TRACES
 from ledger.domain.facts import Goods, Mode, Track, Transport, country_number
 from ledger.domain.findings import FINDING_TEXTS, FROM_FACTS, Finding
+from ledger.domain.grounds import GROUNDS
 from ledger.domain.kinds import CLEAR_BARS, CLEAR_NEEDS, KINDS, Flag, Kind, Status
 from ledger.domain.rejections import REJECTION_TEXTS, Effect
 from ledger.domain.roles import ANY_ROLE, Role
@@ -182,9 +183,21 @@ def render() -> str:
         f"Cleared by rule: {_bits(CLEAR_NEEDS, Status)} stand, no finding, and none of {_bits(CLEAR_BARS, Status)};"
         " and the opener is in good standing.",
         "",
-        "## Findings",
+        "## Grounds",
+        "",
+        "Entries of these kinds name a ground in their detail; without one they are rejected, and the buyer is told it."
+        " The evidence is the entry's digest.",
         "",
     ]
+    lines += _table(
+        ("kind", "no", "ground", "English", "Korean", "Customs Act art."),
+        (
+            (k.name, g.number, f"`{g.slug}`", g.text.en, g.text.ko, g.source)
+            for k, rows in GROUNDS.items()
+            for g in rows
+        ),
+    )
+    lines += ["## Findings", ""]
     kept = {finding: "recomputed" if finding in FROM_FACTS else "stays" for finding in Finding}
     lines += _table(
         ("bit", "finding", "by a correction", "English", "Korean"),

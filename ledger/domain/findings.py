@@ -33,6 +33,7 @@ class Finding(IntEnum):
     IDENTITY_STOPPED = 14
     SCREENING_REFERRED = 15
     NOT_CHECKED_IN_TIME = 16
+    ARRIVAL_UNREPORTED = 17
 
     @property
     def bit(self) -> int:
@@ -112,6 +113,10 @@ FINDING_TEXTS: Final[dict[Finding, Sentence]] = {
     ),
     Finding.NOT_CHECKED_IN_TIME: Sentence(
         "정해진 시간 안에 확인이 끝나지 않았습니다.", "A check was not done in time, so an officer decides."
+    ),
+    Finding.ARRIVAL_UNREPORTED: Sentence(
+        "항공편이나 배편의 도착이 보고되기 전에 반입되었습니다.",
+        "It was carried in before anyone reported that its flight or voyage had arrived.",
     ),
 }
 

@@ -98,6 +98,8 @@ class Flag(IntFlag):
     """May stand inside an OBSERVED entry."""
     FILING = 1 << 6
     """Carries the words of a filing: transport word and goods word, or transport word and four for each order."""
+    GROUND = 1 << 7
+    """Must name a ground (low byte of the detail): one of the kind's rows in `ledger/domain/grounds.py`."""
 
 
 NO_FLAGS: Final = Flag(0)
@@ -253,7 +255,7 @@ _ROWS: Final = (
         _S.RELEASED | _S.OBSERVED,
         _S.HELD,
         Writer.OFFICE,
-        Flag.STOP | Flag.SPECIAL,
+        Flag.STOP | Flag.SPECIAL | Flag.GROUND,
     ),
     Kind(
         _N.HOLD_LIFTED,
@@ -273,7 +275,7 @@ _ROWS: Final = (
         _S.RELEASED | _S.RECALLED | _S.HELD | _S.INSPECTING | _S.OBSERVED,
         _S.CLEARED | _S.DECIDED,
         Writer.OFFICE,
-        Flag.SPECIAL | Flag.OBSERVABLE,
+        Flag.SPECIAL | Flag.OBSERVABLE | Flag.GROUND,
     ),
     Kind(
         _N.DECIDED_REFUSE,
@@ -283,7 +285,7 @@ _ROWS: Final = (
         _S.RELEASED | _S.OBSERVED,
         _S.REFUSED | _S.DECIDED,
         Writer.OFFICE,
-        Flag.SPECIAL,
+        Flag.SPECIAL | Flag.GROUND,
     ),
     Kind(
         _N.RECALLED,
@@ -293,7 +295,7 @@ _ROWS: Final = (
         _S.OBSERVED,
         _S.RECALLED,
         Writer.OFFICE,
-        Flag.STOP,
+        Flag.STOP | Flag.SPECIAL | Flag.GROUND,
     ),
     Kind(
         _N.RELEASED,

@@ -32,6 +32,7 @@ class Rejection(IntEnum):
     ORDER_DROPPED = 17
     ORDERS_UNSORTED = 18
     NOT_OBSERVABLE = 19
+    GROUND_MISSING = 20
 
 
 class Effect(IntEnum):
@@ -169,5 +170,11 @@ REJECTION_TEXTS: Final[dict[Rejection, RejectionText]] = {
         "관찰 기록으로 쓸 수 없는 단계입니다.",
         "This kind cannot be recorded as observed.",
         "Record it as a trace of the observed parcel.",
+    ),
+    Rejection.GROUND_MISSING: RejectionText(
+        "entry.ground-missing",
+        "결정, 보류, 반입명령에는 사유를 적어야 합니다.",
+        "A decision, hold or recall must name its ground.",
+        "Choose a ground of this kind from docs/protocol.md and write the entry again.",
     ),
 }

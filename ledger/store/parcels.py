@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from ledger.domain.roles import Role
 from ledger.store.access import Caller
 from ledger.store.tables.chain import EntryRow, OrderRow, ParcelRow
+from ledger.store.tables.identity import UseRow
 
 Key = tuple[int, bytes]
 """Place in a list of parcels or orders: height it was opened at, id."""
@@ -51,10 +52,13 @@ def parcel(session: Session, caller: Caller, number: bytes) -> ParcelRow | None:
 
 
 def parcels(
-    session: Session, caller: Caller, *, clearance: Sequence[str] = (), after: Key | None = None, limit: int = 50
-) -> list[ParcelRow]:
-    """Return parcels the caller may read, in the order they were opened."""
+    session: Session, caller: Caller, *, clearance: Sequence[str] = (), denied: bool = False,
+    after: Key | None = None, limit: int = 50,
+) -> list[ParcelRow]:  # fmt: skip
+    """Return parcels the caller may read, in the order they were opened; `denied`: that a holder said are not his."""
     chosen = select(ParcelRow).where(may_read(caller))
+    if denied:
+        chosen = chosen.where(col(ParcelRow.id).in_(select(UseRow.parcel).where(UseRow.answer == "denied")))
     if clearance:
         chosen = chosen.where(col(ParcelRow.clearance).in_(clearance))
     if after:

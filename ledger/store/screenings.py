@@ -14,6 +14,7 @@ from ledger.store import submissions
 from ledger.store.rows import upsert
 from ledger.store.tables.chain import BlockRow, EntryRow, ParcelRow
 from ledger.store.tables.history import ReferralRow
+from ledger.store.tables.identity import UseRow
 from ledger.store.tables.outbox import SubmissionRow
 from ledger.store.tables.screening import RecordRow, ResultRow, SamplingDayRow, ScreeningCursor, ScreeningRow
 
@@ -123,6 +124,27 @@ def numbers_at(
             rows = session.exec(chosen.where(col(ScreeningRow.number).is_not(None)).distinct().limit(enough))
             found |= {number for number in rows if number is not None}
     return frozenset(found)
+
+
+def denied_at(session: Session, address: bytes | None, number: bytes | None, since: dt.datetime) -> bool:
+    """Whether another number was used for an address lately and its holder said that the parcel is not his."""
+    if address is None:
+        return False
+    there = select(ScreeningRow.parcel).join(UseRow, col(UseRow.parcel) == col(ScreeningRow.parcel))
+    lately = there.where(ScreeningRow.address == address, col(ScreeningRow.declared_at) >= since)
+    other = lately.where(UseRow.answer == "denied", col(ScreeningRow.number).is_distinct_from(number))
+    return session.exec(other.limit(1)).first() is not None
+
+
+def count_denied(session: Session, parcel: bytes) -> None:
+    """Count a parcel that had left when its number's holder denied it as refused in its shop's record."""
+    row = session.get(ScreeningRow, parcel)
+    if row is not None and row.shop is not None:
+        record = session.get(RecordRow, row.shop) or RecordRow(who=row.shop)
+        record.decided += not row.settled
+        record.refused += 1
+        row.settled = True
+        session.add_all((record, row))
 
 
 def record(session: Session, who: bytes) -> tuple[int, int]:

@@ -9,9 +9,10 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import String, bindparam, or_, tuple_
+from sqlalchemy import String, and_, bindparam, or_, tuple_
 from sqlmodel import Session, col, select
 
+from ledger.domain.kinds import Status
 from ledger.store import submissions
 from ledger.store.columns import UtcDateTime
 from ledger.store.sealing import Seals
@@ -127,12 +128,12 @@ def unsaid(session: Session) -> int:
     return len(rows)
 
 
-def master_arrived(session: Session, handle: int) -> bool:
-    """Whether the flight or voyage of a handle has arrived; a parcel without one counts as arrived."""
+def master_landed(session: Session, handle: int) -> bool:
+    """Whether the flight or voyage of a handle has arrived or was unloaded; a parcel without one counts as landed."""
     if handle == 0:
         return True
     row = session.exec(select(MasterRow).where(MasterRow.handle == handle)).first()
-    return row is None or bool(int.from_bytes(row.word, "big") & (1 << 22))
+    return row is None or bool(int.from_bytes(row.word, "big") & (Status.ARRIVED | Status.UNLOADED))
 
 
 def note_use(
@@ -173,9 +174,13 @@ def of_person(
 
 
 def under_way(session: Session, person: bytes) -> list[tuple[UseRow, ParcelRow | None]]:
-    """Return all uses whose parcels are not decided yet: a freeze must meet every one of them."""
+    """Return all uses whose parcels a stop can still hold back: a freeze must meet every one of them.
+
+    Those that are cleared and have not left the yard too: an open stop bars their release.
+    """
     chosen = select(UseRow, ParcelRow).join(ParcelRow, col(ParcelRow.id) == col(UseRow.parcel), isouter=True)
-    open_ones = or_(col(ParcelRow.id).is_(None), col(ParcelRow.clearance).in_(UNDER_WAY))
+    in_the_yard = and_(col(ParcelRow.clearance) == "cleared", col(ParcelRow.released_at).is_(None))
+    open_ones = or_(col(ParcelRow.id).is_(None), col(ParcelRow.clearance).in_(UNDER_WAY), in_the_yard)
     rows: Iterable[Any] = session.exec(
         chosen.where(UseRow.person == person, open_ones).order_by(col(UseRow.declared_at).desc(), col(UseRow.id).desc())
     )

@@ -20,10 +20,8 @@ from clients.courier import Courier, Shipment
 from clients.sample.members import HANDLES
 from clients.sample.plan import START
 from ledger.chain.batch import Entry
-from ledger.chain.state import Parcel
 from ledger.chain.writer import Writer
 from ledger.domain.facts import Goods, Transport, country_number
-from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber as K
 from ledger.payloads import Payload, Spool
 from ledger.store import people
@@ -186,27 +184,6 @@ def test_a_number_older_than_the_last_batch_is_not_used_twice(desk: Desk) -> Non
     assert desk.said(second) == Counter(IDENTITY_CHECKED=1)
 
 
-def test_a_stop_in_the_air_waits_and_goes_when_it_lands(desk: Desk) -> None:
-    writer = desk.courier.writer
-    master = desk.courier.open_master("M1", desk.node._clock.now())
-    writer.flush(desk.node._clock.now())
-    desk.settle()
-    handle = next(
-        effect.value for batch in desk.node.included(1) for each in batch.entries() for effect in each.effects
-    )
-    parcel = desk.file("H1", master=handle)
-    desk.run()
-    desk.answers().about_use(desk.holder(), desk.use().id, "denied", None)
-    desk.run()
-    assert desk.said(parcel) == Counter(IDENTITY_CHECKED=1), "it is in the air"
-    writer.write(Entry(master, K.MASTER_ARRIVED, desk.node._clock.now()))
-    writer.flush(desk.node._clock.now())
-    desk.settle()
-    desk.run()
-    assert desk.said(parcel) == Counter(IDENTITY_CHECKED=1, IDENTITY_STOPPED=1)
-    assert Finding.IDENTITY_STOPPED in Parcel(desk.node.word(parcel)).findings
-
-
 def test_a_denial_twice_stops_once(desk: Desk) -> None:
     parcel = desk.file("H1")
     desk.run()
@@ -249,7 +226,7 @@ def test_a_freeze_meets_what_lies_behind_many_decided_parcels(desk: Desk) -> Non
             name = number.to_bytes(32, "big")
             row = session.exec(select(ParcelRow)).first()
             assert row is not None
-            session.add(ParcelRow(**(row.model_dump() | {"id": name, "clearance": "cleared"})))
+            session.add(ParcelRow(**(row.model_dump() | {"id": name, "clearance": "cleared", "released_at": START})))
             session.add(
                 UseRow(
                     id=f"use_{number}", person=desk.person, parcel=name, sealed=open_use.sealed, link=f"{number}",

@@ -18,6 +18,7 @@ from eth_hash.auto import keccak
 
 from api.identity.answers import statement
 from ledger.chain.batch import Entry, detail
+from ledger.domain.grounds import GROUNDS
 from ledger.domain.kinds import KindNumber as K
 from ledger.keys import recover
 from node.service import wait_until
@@ -129,11 +130,13 @@ def test_a_denial_stops_the_very_next_carry_in(service: World) -> None:
 
     # an officer who clears it all the same must name a ground, and the holder is told
     office = service.party("office-040")
-    fields = detail(K.DECIDED_CLEAR, ground=1, stops=1)
+    ground = GROUNDS[K.DECIDED_CLEAR][4]
+    fields = detail(K.DECIDED_CLEAR, ground=ground.number, stops=1)
     office.write(Entry(journey.parcel, K.DECIDED_CLEAR, office.now(), detail=fields, names=journey.filing()))
     assert buyer.use(journey)["status"] == "cleared"
     events = buyer.http.get(f"/v1/buyer/uses/{use['id']}").json()["timeline"]
     assert events[-1]["kind"] == "DECIDED_CLEAR"
+    assert events[-1]["ground"] == {"ko": ground.text.ko, "en": ground.text.en}
 
 
 def test_somebody_elses_number_is_stopped(service: World) -> None:
@@ -260,19 +263,24 @@ def test_nothing_personal_stands_in_the_database_or_on_chain(service: World) -> 
         assert value.encode() not in calldata
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-def test_pages_work_without_javascript(service: World, language: str) -> None:
-    journey = filed(service, f"buyer-page-{language}", 13)
-    journey.settled("IDENTITY_CHECKED")
+def signed_in_page(service: World, number: int, language: str) -> tuple[httpx.Client, str]:
+    """Sign a person in as a browser without JavaScript does; return the browser and the page it is shown."""
     http = service.client(follow_redirects=True, headers={"Accept": "text/html", "Accept-Language": language})
-    told = person(13)
+    told = person(number)
     assert 'name="pccc"' in http.get("/").text
     asked = http.post("/sign-in/code", data={"pccc": told["pccc"], "phone": told["phone"]}).text
     ticket = re.search(r'name="ticket" value="([^"]+)"', asked)
     assert ticket
     sender = service.desk.sign_in._sender
     assert wait_until(lambda: told["phone"] in sender.newest, 5)
-    uses = http.post("/sign-in", data={"ticket": ticket[1], "code": sender.newest.pop(told["phone"])}).text
+    return http, http.post("/sign-in", data={"ticket": ticket[1], "code": sender.newest.pop(told["phone"])}).text
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_pages_work_without_javascript(service: World, language: str) -> None:
+    journey = filed(service, f"buyer-page-{language}", 13)
+    journey.settled("IDENTITY_CHECKED")
+    http, uses = signed_in_page(service, 13, language)
     assert f'<html lang="{language}"' in uses
     assert ("Uses of your number" if language == "en" else "내 번호가 쓰인 곳") in uses
     csrf = re.search(r'name="csrf" value="([^"]+)"', uses)

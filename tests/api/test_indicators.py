@@ -28,6 +28,7 @@ SHOWS: dict[str, dict[str, Any]] = {
     "house-bill-twice": {"bill_elsewhere": True},
     "unreadable": {"readable": False},
     "many-numbers-at-one-contact": {"numbers_at_contact": 5},
+    "denied-at-address": {"denied_at_address": True},
     "restricted-words": {"descriptions": ("Vitamin C, 90 tablets",)},
     "watched-route": {"watched_countries": frozenset({US})},
     "price-lowered": {"before": Before(4_000, 840, same_consignee=True)},
@@ -43,6 +44,7 @@ SHOWS: dict[str, dict[str, Any]] = {
 HIDES: dict[str, dict[str, Any]] = {
     "order-withheld": {"shop_is_member": False, "has_order": False},
     "many-numbers-at-one-contact": {"numbers_at_contact": 4},
+    "denied-at-address": {"denied_at_address": False},
     "restricted-words": {"descriptions": ("Vitamin C",), "goods": (replace(SHIRT, goods_class=VITAMINS),)},
     "price-lowered": {"before": Before(3_700, 840, same_consignee=True)},
     "quantity-like-trade": {"goods": (Goods(100_000, 840, BY_SLUG["coffee"].code, 500, 2),)},
@@ -69,7 +71,7 @@ signals = st.lists(goods, min_size=1, max_size=8).flatmap(
         st.just(tuple(made)),
         st.just(tuple(each.price for each in made)),
         st.lists(st.sampled_from(["gift", "", "vitamins", "a shirt", "비타민", "기타"]), max_size=3).map(tuple),
-        st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 50), records, records,
+        st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 50), st.booleans(), records, records,
         st.none() | st.builds(Before, st.integers(0, 10**9), st.just(840), st.booleans()), st.integers(1, 255),
         st.sampled_from([frozenset(), frozenset({CN})]),
     )

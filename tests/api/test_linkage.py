@@ -39,7 +39,7 @@ PEOPLE, EACH = 12, 5
 BACKGROUND = 180
 """Stops of strangers over the time: about two a minute, one in 190 of Korea's 200 million parcels a year."""
 SPAN = dt.timedelta(minutes=90)
-MOST_OVER_CHANCE = 2.5
+MOST_OVER_CHANCE = 2.2
 """The bound: how many times better than by chance an observer may guess."""
 
 
@@ -141,7 +141,7 @@ def test_spread_stops_link_a_persons_parcels_little_better_than_chance(tmp_path:
     sky = Sky(tmp_path, landed=False)
     right, chance = guessed(sky.run(over_time(sky)))
     assert right <= MOST_OVER_CHANCE * chance, f"{right:.3f} against {chance:.3f} by chance"
-    assert right < 0.15
+    assert right < 0.2
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Final
 from contracts.table import guard_word, guard_words
 from ledger.domain.kinds import KINDS, Flag, KindNumber
 from ledger.domain.words import GUARD
-from tests.contract.expected_kinds import EXPECTED, ROLES, STATUS, TRACED
+from tests.contract.expected_kinds import EXPECTED, NAME_A_GROUND, ROLES, STATUS, TRACED
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ KNOWN: Final = sum(field.mask for field in GUARD.values())
 
 def faults(place: GuardPlace, word: int) -> list[str]:
     """Return what is not well formed in a guard word: bits that the contract would pass over."""
-    flags, roles = Flag(GUARD["flags"].get(word) & 0x7F), GUARD["roles"].get(word)
+    flags, roles = Flag(GUARD["flags"].get(word)), GUARD["roles"].get(word)
     own, office = GUARD["own"].get(word), GUARD["office"].get(word)
     needs, sets = GUARD["needs"].get(word), GUARD["sets"].get(word)
     row = EXPECTED.get(place.row)
     found = {
-        "a bit that means nothing": word & ~KNOWN or GUARD["flags"].get(word) >> 7,
+        "a bit that means nothing": word & ~KNOWN,
         "part of the opener": own not in (0, (1 << GUARD["own"].width) - 1),
         "part of the office": office not in (0, (1 << GUARD["office"].width) - 1),
         "a need outside the mask": needs & ~GUARD["mask"].get(word),
@@ -110,6 +110,9 @@ def faults(place: GuardPlace, word: int) -> list[str]:
         "customs too, of what is not the opener's": Flag.CUSTOMS_TOO in flags
         and not (own and roles & ROLES["CUSTOMS"]),
         "a stop by its flag, not by the design": (Flag.STOP in flags) != (row is not None and row.is_stop),
+        "a ground by its flag, not by the design": (Flag.GROUND in flags)
+        != (row is not None and row.name in NAME_A_GROUND)
+        and bool(roles),
         "a stop that may be observed": Flag.STOP in flags and Flag.OBSERVABLE in flags,
         "sets what it needs": sets & needs,
         "a role for a kind that is not assigned": row is None and roles,

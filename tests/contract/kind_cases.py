@@ -19,6 +19,7 @@ from tests.contract.expected_kinds import (
     CUSTOMS_TOO,
     DECISIONS,
     FILINGS,
+    NAME_A_GROUND,
     OPENINGS,
     RESULTS,
     ROLE_BITS,
@@ -42,6 +43,7 @@ ABOVE: Final = ((1 << 72) - 1) >> 32 << 32 | ((1 << 128) - 1) >> 104 << 104
 CROSSED: Final = 12
 """State bits that each further role meets."""
 GOODS: Final = 5_000 | 840 << 40 | 1 << 56 | 1 << 72
+GROUND: Final = 0xFF << 56
 TRANSPORT: Final = 0x5553 | 0x434E << 16 | 1 << 32 | OFFICE << 48
 """From the US, made in China, express by air, on the list."""
 
@@ -154,6 +156,8 @@ class Cases:
             flags = detail(K.HOLD_LIFTED, number=1 if before >> 105 & 1 else 0)
         elif row.name in DECISIONS:
             flags = detail(K(row.number), ground=1, stops=before >> 120 & 255)
+        elif row.name in NAME_A_GROUND:
+            flags = detail(K(row.number), ground=1)
         elif row.name == "OBSERVED":
             flags = detail(K.OBSERVED, kind=TRACED, trace=1)
         named = filing_name(subject) if row.name in RESULTS | DECISIONS else 0
@@ -376,8 +380,13 @@ class Cases:
         yield replace(far, entry=replace(far.entry, claimed=T0 + 121))
 
     def names(self) -> Iterator[Case]:
-        """Results and decisions of another filing, decisions that missed a stop."""
+        """Results and decisions of another filing, decisions that missed a stop, what names no ground."""
         before = self.minimal()
+        if self.row.name in NAME_A_GROUND:
+            case = self.rejected("no ground", self.right, before, "GROUND_MISSING")
+            yield replace(case, entry=replace(case.entry, detail=case.entry.detail & ~GROUND))
+            case = self.accepted("the highest ground", self.right, before)
+            yield replace(case, entry=replace(case.entry, detail=case.entry.detail | GROUND))
         if self.row.name in RESULTS:
             entry = self.entry(before, ORG, names=77)
             case = self.rejected("another filing", self.right, before, "STALE_FILING")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.chain.batch import Entry
+from ledger.chain.batch import Entry, detail
 from ledger.domain.facts import Goods, Track
 from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber as K
@@ -128,7 +128,7 @@ def test_a_stop_is_taken_counted_and_open_in_every_state(world: World, state: st
     if state == "held":
         hold(world, parcel)
     if state == "recalled":
-        world.send("officer", Entry(parcel, K.RECALLED, world.now), lane=0)
+        world.send("officer", Entry(parcel, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0)
     if state == "refused":
         assert decide(world, parcel, K.DECIDED_REFUSE) == {}
     if state == "released":
@@ -251,9 +251,19 @@ def test_release_needs_clearance_and_is_the_openers(world: World) -> None:
 def test_a_recall_is_never_undone(world: World) -> None:
     parcel = ready(world)
     carry(world, parcel)
-    assert world.send("officer", Entry(parcel, K.RECALLED, world.now)).codes == {0: ["WRONG_LANE"]}
-    assert world.send("far_officer", Entry(parcel, K.RECALLED, world.now), lane=0).codes == NOT_YOURS
-    assert world.send("officer", Entry(parcel, K.RECALLED, world.now), lane=0).codes == {}
+    assert world.send("officer", Entry(parcel, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1))).codes == {
+        0: ["WRONG_LANE"]
+    }
+    assert (
+        world.send(
+            "far_officer", Entry(parcel, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0
+        ).codes
+        == NOT_YOURS
+    )
+    assert (
+        world.send("officer", Entry(parcel, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0).codes
+        == {}
+    )
     assert release(world, parcel) == BARRED
     assert decide(world, parcel) == BARRED
     hold(world, parcel)
@@ -265,7 +275,12 @@ def test_a_recall_is_never_undone(world: World) -> None:
 def test_a_recall_outlives_a_correction_and_bars_the_clearance(world: World) -> None:
     filing = world.filing()
     world.send("courier", filing)
-    assert world.send("officer", Entry(filing.subject, K.RECALLED, world.now), lane=0).codes == {}
+    assert (
+        world.send(
+            "officer", Entry(filing.subject, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0
+        ).codes
+        == {}
+    )
     world.send("courier", world.filing(kind=K.CORRECTED, subject=filing.subject))
     assert [*check(world, filing.subject), carry(world, filing.subject)] == [{}, {}, {}]
     assert world.status(filing.subject) & (Status.RECALLED | Status.CLEARED) == Status.RECALLED
@@ -278,7 +293,10 @@ def test_released_goods_can_be_recalled(world: World) -> None:
     carry(world, parcel)
     release(world, parcel)
     assert hold(world, parcel).codes == BARRED
-    assert world.send("officer", Entry(parcel, K.RECALLED, world.now), lane=0).codes == {}
+    assert (
+        world.send("officer", Entry(parcel, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0).codes
+        == {}
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- holds

@@ -210,11 +210,14 @@ def test_a_recall_is_never_undone() -> None:
     parcel = world.filed()
     checked(world, parcel)
     assert carried(world, parcel) == ["CLEARED"]
-    assert world.send("officer", Entry(parcel, K.RECALLED, world.now), lane=0).codes == {}
+    assert (
+        world.send("officer", Entry(parcel, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0).codes
+        == {}
+    )
     assert world.send("courier", Entry(parcel, K.RELEASED, world.now)).codes == {0: ["STATE_BARRED"]}
     assert world.send("officer", world.result(K.DECIDED_CLEAR, parcel)).codes == {0: ["STATE_BARRED"]}
     for kind in (K.HELD, K.RECALLED):
-        world.send("officer", Entry(parcel, kind, world.now), lane=0)
+        world.send("officer", Entry(parcel, kind, world.now, detail=detail(kind, ground=1)), lane=0)
     lift = Entry(parcel, K.HOLD_LIFTED, world.now, detail=detail(K.HOLD_LIFTED, number=0))
     assert world.send("officer", lift).codes == {}
     assert Status.RECALLED in world.status(parcel)
@@ -364,7 +367,12 @@ def test_a_held_parcel_cannot_be_corrected_to_another_office() -> None:
     assert world.send("far_officer", lift).codes == {0: ["NOT_YOURS"]}
     assert world.send("officer", lift).codes == {}
     assert world.send("courier", moved).codes == {}
-    assert world.send("far_officer", Entry(filing.subject, K.RECALLED, world.now), lane=0).codes == {}
+    assert (
+        world.send(
+            "far_officer", Entry(filing.subject, K.RECALLED, world.now, detail=detail(K.RECALLED, ground=1)), lane=0
+        ).codes
+        == {}
+    )
 
 
 def test_a_parcel_of_a_suspended_courier_is_never_cleared_by_rule() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.chain.batch import Entry
+from ledger.chain.batch import Entry, detail
 from ledger.domain.facts import country_number
 from ledger.domain.findings import Finding
 from ledger.domain.kinds import KindNumber as K
@@ -69,7 +69,7 @@ def test_a_suspended_couriers_parcels_do_not_clear_by_themselves_whichever_entry
         "warehouse": Entry(parcel, K.CARRIED_IN, world.now),
         "lift": Entry(parcel, K.HOLD_LIFTED, world.now),
     }
-    world.send("officer", Entry(parcel, K.HELD, world.now), lane=0)
+    world.send("officer", Entry(parcel, K.HELD, world.now, detail=detail(K.HELD, ground=1)), lane=0)
     for who, entry in entries.items():
         if who != last:
             assert world.send("officer" if who == "lift" else who, entry).codes == {}

@@ -141,6 +141,8 @@ class LedgerModel:
             return self._open(kind, entry, writer, t)
         if kind == K.FILED:
             return filings.open_by_filing(self, entry, writer, t) or []
+        if kind in guards.NAME_A_GROUND and not DETAIL[f"{kind.name}.ground"].get(entry.detail):
+            return Rejection.GROUND_MISSING
         subject = self.subjects[entry.subject]
         match subject:
             case Order():
@@ -235,6 +237,9 @@ class LedgerModel:
             parcel.findings.add(F.LATE)
         if self.is_target(parcel, t):
             parcel.findings.add(F.OFFICE_TARGET)
+        flight = self.master(parcel.master)
+        if flight and not (flight.arrived or flight.unloaded):
+            parcel.findings.add(F.ARRIVAL_UNREPORTED)
 
     def is_target(self, parcel: Parcel, t: int) -> bool:
         """Whether the parcel's office aims at its class, origin or courier."""

@@ -199,9 +199,11 @@ class LedgerEntries(LedgerActions):
                 flags = detail(kind, handed=HANDLES[("courier", "rival_courier")[nudge.number % 2]])
             case K.DECIDED_CLEAR | K.DECIDED_REFUSE:
                 stops = subject.stops if isinstance(subject, Parcel) else 0
-                flags = detail(kind, ground=1, stops=(stops + (nudge.number == 7)) % 256)
+                flags = detail(kind, ground=nudge.number != 6, stops=(stops + (nudge.number == 7)) % 256)
             case K.HELD:
-                flags = detail(kind, ground=2, answer_due=500_000)
+                flags = detail(kind, ground=2 * (nudge.number != 6), answer_due=500_000)
+            case K.RECALLED:
+                flags = detail(kind, ground=nudge.number != 6)
             case K.HOLD_LIFTED:
                 flags = detail(kind, number=nudge.number)
             case K.OBSERVED:
