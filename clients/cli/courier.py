@@ -74,10 +74,12 @@ def courier_inbox(
                 "quantity": item.goods.quantity,
                 "description": item.rest["description"],
             }
-            for item in found.inbox.values()
+            for item in found.inbox.readable()
         ]
         if as_json:
-            say_json({"orders": rows, "unreadable": {f"0x{k:064x}": v for k, v in found.unreadable.items()}})
+            say_json(
+                {"orders": rows, "unreadable": {f"0x{k:064x}": v.value.en for k, v in found.inbox.unreadable.items()}}
+            )
             return
         table = Table(title="Orders handed to you", title_justify="left")
         for column in ("reference", "signed by org", "price (minor)", "currency", "class", "quantity", "description"):
@@ -106,17 +108,12 @@ def courier_file(
     with errors():
         session = open_session(node, token, key, passphrase_file)
         found = _courier(session, spool, open_key)
-        missing = [name for name in references if name not in found.inbox]
-        if missing:
-            raise LedgerError(
-                f"Not in the inbox: {', '.join(missing)}.", hint="See `clearance courier inbox`, or ask the seller."
-            )
         country = country_number(CountryCode.parse(dispatch).value)
         track = Track.DECLARED if declared else Track.LIST
         transport = Transport(country, country, Mode.EXPRESS_AIR, office, track)
-        items = [found.inbox[name] for name in references]
+        items = [found.inbox.find(name) for name in references]
         shipment = Shipment(
-            house_bill, tuple(references), transport, now_of(session), shop=str(items[0].signed_by),
+            house_bill, tuple(items), transport, now_of(session), shop=str(items[0].signed_by),
             consignee=items[0].buyer,
         )  # fmt: skip
         if draft:

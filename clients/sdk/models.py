@@ -19,6 +19,7 @@ class Chain:
 
     Attributes:
         payload_keys: X25519 public keys that payloads are sealed to, by org handle.
+        payload_readers: orgs that every payload is sealed to: identity authority and screening.
         time: the chain's time, seconds UTC.
         demo: a demonstration; nothing real goes there.
     """
@@ -27,6 +28,7 @@ class Chain:
     genesis_hash: bytes
     demo: bool
     payload_keys: Mapping[int, bytes]
+    payload_readers: tuple[int, ...]
     time: int
 
 
@@ -158,6 +160,7 @@ def read_chain(told: Document) -> Chain:
             data(told["genesis_hash"]),
             bool(told["demo"]),
             {int(org): data(key) for org, key in told["payload_keys"].items()},
+            tuple(map(int, told["payload_readers"])),
             int(told["time"]),
         )
 
