@@ -30,6 +30,8 @@ class Shipment:
     goods: Goods | None = None
     """Goods of a parcel without order, or what the courier declares instead of the order's."""
     more_orders: bool = False
+    description: tuple[str, ...] = ()
+    """What the courier says of goods without order; the orders say it of theirs."""
     consignee: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
@@ -106,7 +108,7 @@ class Courier:
             "shop": shipment.shop,
             "references": [item.reference for item in shipment.orders],
             "consignee": dict(shipment.consignee),
-            "description": [item.rest["description"] for item in shipment.orders],
+            "description": [*(item.rest["description"] for item in shipment.orders), *shipment.description],
         }
         return Payload.of(content, derive(self._secret, f"{shipment.house_bill} filing {version}"))
 
@@ -132,11 +134,8 @@ class Courier:
     # ---------------------------------------------------------------------------------------------------- flights
     def open_master(self, master_bill: str, now: int) -> int:
         """Record a flight or voyage bill; return its id. Its handle comes with the block."""
-        digest = keccak(derive(self._secret, f"{master_bill} master") + master_bill.encode())
-        master = self.writer.domain.subject_id(KindNumber.MASTER_OPENED, self.writer.org, digest)
-        self.writer.write(Entry(master, KindNumber.MASTER_OPENED, now, digest))
-        self.masters[master_bill] = master
-        return master
+        self.masters[master_bill] = open_master(self.writer, self._secret, master_bill, now)
+        return self.masters[master_bill]
 
     def handle(self, master_bill: str) -> int:
         """Return the handle of a master, 0 while its block is not there."""
@@ -153,6 +152,14 @@ class Courier:
     def on_master(self, shipment: Shipment, master_bill: str) -> Shipment:
         """Return the shipment travelling under a master."""
         return replace(shipment, transport=replace(shipment.transport, master=self.handle(master_bill)))
+
+
+def open_master(writer: Writer, secret: bytes, master_bill: str, now: int) -> int:
+    """Record a flight or voyage bill under a salt from `secret`; return the master's id."""
+    digest = keccak(derive(secret, f"{master_bill} master") + master_bill.encode())
+    master = writer.domain.subject_id(KindNumber.MASTER_OPENED, writer.org, digest)
+    writer.write(Entry(master, KindNumber.MASTER_OPENED, now, digest))
+    return master
 
 
 class Yard:

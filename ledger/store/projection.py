@@ -12,7 +12,7 @@ from ledger.chain.included import IncludedBatch, IncludedBlock, IncludedEntry
 from ledger.chain.state import Parcel
 from ledger.commitments import word
 from ledger.domain.kinds import KINDS, Flag, KindNumber
-from ledger.domain.rejections import Effect
+from ledger.domain.rejections import VALUED, Effect
 from ledger.domain.words import HEADER, MASTER, ORDER, PARCEL
 from ledger.store.tables.chain import MasterRow, OrderRow, ParcelRow
 
@@ -20,7 +20,6 @@ K = KindNumber
 ORDER_KINDS: Final = frozenset({K.ORDER_OPENED, K.ORDER_REASSIGNED})
 MASTER_KINDS: Final = frozenset({K.MASTER_OPENED, K.MASTER_ARRIVED, K.MASTER_UNLOADED})
 DECISIONS: Final = frozenset({K.DECIDED_CLEAR, K.DECIDED_REFUSE})
-VALUES: Final = frozenset({Effect.MASTER_HANDLE, Effect.HOLD_NUMBER})
 Row = dict[str, Any]
 Stored = Mapping[int, tuple[int, int]]
 """Word and newest filing of subjects, as the contract stores them."""
@@ -105,7 +104,7 @@ def _entry_row(batch: IncludedBatch, each: IncludedEntry) -> Row:
         "rejection": None if each.rejection is None else int(each.rejection),
         "cleared": Effect.CLEARED in codes,
         "referred": Effect.REFERRED in codes,
-        "value": next((effect.value for effect in each.effects if effect.code in VALUES), None),
+        "value": next((effect.value for effect in each.effects if effect.code in VALUED), None),
     }
 
 
