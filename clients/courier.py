@@ -4,48 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from eth_hash.auto import keccak
 
+from clients.inbox import Inbox, InboxItem
 from ledger.chain.batch import Entry, detail
-from ledger.chain.included import IncludedBatch, IncludedEntry
+from ledger.chain.included import IncludedBatch
 from ledger.chain.writer import Writer
-from ledger.commitments import order_commitment, rest_digest
-from ledger.domain.facts import Goods, Transport, Use
+from ledger.domain.facts import Goods, Transport
 from ledger.domain.kinds import KindNumber
 from ledger.domain.rejections import Effect
-from ledger.payloads import NotForYou, Payload, PayloadStore, derive, open_payload
-
-
-@dataclass(frozen=True, slots=True)
-class InboxItem:
-    """An order handed to this courier, opened and checked against its commitment.
-
-    Attributes:
-        order: id on chain.
-        signed_by: org of the seller whose facts these are.
-    """
-
-    order: int
-    signed_by: int
-    reference: str
-    goods: Goods
-    rest: Mapping[str, Any]
-    rest_digest: bytes
-    salt: bytes = field(repr=False)
-    buyer: Mapping[str, str] = field(repr=False)
-
-    def words(self, goods: Goods) -> tuple[int, int, int, int]:
-        """Return the four words that a filing presents: id, goods, rest digest, salt."""
-        return (
-            self.order,
-            goods.word(),
-            int.from_bytes(self.rest_digest, "big"),
-            int.from_bytes(self.salt, "big"),
-        )
+from ledger.payloads import Payload, PayloadStore, derive
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +23,15 @@ class Shipment:
     """One house bill as the courier knows it. `consignee` is personal and only travels encrypted."""
 
     house_bill: str
-    references: tuple[str, ...]
+    orders: tuple[InboxItem, ...]
     transport: Transport
     claimed: int
     shop: str = ""
     goods: Goods | None = None
     """Goods of a parcel without order, or what the courier declares instead of the order's."""
     more_orders: bool = False
+    description: tuple[str, ...] = ()
+    """What the courier says of goods without order; the orders say it of theirs."""
     consignee: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
@@ -90,52 +62,29 @@ class Courier:
         self.writer = writer
         self._secret = secret
         self._spool = spool
-        self._key = key
         self._readers = readers
         self.opener = opener or writer.org
-        self.inbox: dict[str, InboxItem] = {}
-        self.unreadable: dict[int, str] = {}
+        self.inbox = Inbox(self.opener, writer.domain, spool, key)
         self.parcels: dict[str, Filed] = {}
         self.masters: dict[str, int] = {}
         self.handles: dict[int, int] = {}
 
-    # ------------------------------------------------------------------------------------------------------ inbox
     def watch(self, batch: IncludedBatch) -> None:
         """Take from a block what concerns this courier: orders handed to it, handles of its masters."""
+        self.inbox.watch(batch)
         for each in batch.entries() if not batch.batch.is_trace else ():
-            if each.rejection is None and each.kind is KindNumber.ORDER_OPENED:
-                self._receive(batch.org, each)
             for effect in each.effects:
                 if effect.code is Effect.MASTER_HANDLE:
                     self.handles[each.entry.subject] = effect.value
 
-    def _receive(self, seller: int, each: IncludedEntry) -> None:
-        digest = each.entry.extra[0].to_bytes(32, "big")
-        envelope = self._spool.get(digest)
-        if envelope is None:
-            return
-        try:
-            content = open_payload(envelope, self._key, digest).content
-        except NotForYou:
-            return
-        goods = Goods(**content["goods"] | {"use": Use(content["goods"]["use"])})
-        covered = rest_digest(bytes.fromhex(content["rest_salt"]), rfc8785.dumps(content["rest"]))
-        salt = bytes.fromhex(content["salt"])
-        if order_commitment(goods.word(), covered, salt) != each.entry.digest:
-            self.unreadable[each.entry.subject] = "the payload does not open the commitment the seller signed"
-            return
-        self.inbox[content["reference"]] = InboxItem(
-            each.entry.subject, seller, content["reference"], goods, content["rest"], covered, salt, content["buyer"]
-        )
-
     # ---------------------------------------------------------------------------------------------------- filings
     def file(self, shipment: Shipment, *, spooled: bool = True) -> int:
-        """File a shipment from the inbox; its first filing opens the parcel. Return the parcel's id.
+        """File a shipment; its first filing opens the parcel. Return the parcel's id.
 
         Without `spooled` the payload is kept back, and the filing stays unchecked.
 
         Raises:
-            KeyError: an order it names is not in the inbox.
+            ValueError: it has neither orders nor goods.
         """
         payload = self._payload(shipment, 0)
         parcel = self.writer.domain.subject_id(KindNumber.FILED, self.opener, payload.digest)
@@ -146,7 +95,8 @@ class Courier:
         """Correct a filed shipment; every order bound before is presented again.
 
         Raises:
-            KeyError: it was never filed, or an order is not in the inbox.
+            KeyError: it was never filed.
+            ValueError: it has neither orders nor goods.
         """
         filed = self.parcels[shipment.house_bill]
         payload = self._payload(shipment, shipment.claimed)
@@ -156,20 +106,20 @@ class Courier:
         content = {
             "house_bill": shipment.house_bill,
             "shop": shipment.shop,
-            "references": list(shipment.references),
+            "references": [item.reference for item in shipment.orders],
             "consignee": dict(shipment.consignee),
-            "description": [self.inbox[name].rest["description"] for name in shipment.references if name in self.inbox],
+            "description": [*(item.rest["description"] for item in shipment.orders), *shipment.description],
         }
         return Payload.of(content, derive(self._secret, f"{shipment.house_bill} filing {version}"))
 
     def _write(self, kind: KindNumber, parcel: int, shipment: Shipment, payload: Payload, *, spooled: bool) -> None:
-        items = sorted((self.inbox[name] for name in shipment.references), key=lambda item: item.order)
+        items = sorted(shipment.orders, key=lambda item: item.order)
         words = [shipment.transport.word()]
         for item in items:
             words += item.words(shipment.goods or item.goods)
         if not items:
             if shipment.goods is None:
-                raise KeyError(f"{shipment.house_bill}: no order and no goods declared")
+                raise ValueError("a filing names orders or declares goods")
             words.append(shipment.goods.word())
         fields = {"more": int(shipment.more_orders)}
         if kind is KindNumber.FILED and self.opener != self.writer.org:
@@ -184,11 +134,8 @@ class Courier:
     # ---------------------------------------------------------------------------------------------------- flights
     def open_master(self, master_bill: str, now: int) -> int:
         """Record a flight or voyage bill; return its id. Its handle comes with the block."""
-        digest = keccak(derive(self._secret, f"{master_bill} master") + master_bill.encode())
-        master = self.writer.domain.subject_id(KindNumber.MASTER_OPENED, self.writer.org, digest)
-        self.writer.write(Entry(master, KindNumber.MASTER_OPENED, now, digest))
-        self.masters[master_bill] = master
-        return master
+        self.masters[master_bill] = open_master(self.writer, self._secret, master_bill, now)
+        return self.masters[master_bill]
 
     def handle(self, master_bill: str) -> int:
         """Return the handle of a master, 0 while its block is not there."""
@@ -205,6 +152,14 @@ class Courier:
     def on_master(self, shipment: Shipment, master_bill: str) -> Shipment:
         """Return the shipment travelling under a master."""
         return replace(shipment, transport=replace(shipment.transport, master=self.handle(master_bill)))
+
+
+def open_master(writer: Writer, secret: bytes, master_bill: str, now: int) -> int:
+    """Record a flight or voyage bill under a salt from `secret`; return the master's id."""
+    digest = keccak(derive(secret, f"{master_bill} master") + master_bill.encode())
+    master = writer.domain.subject_id(KindNumber.MASTER_OPENED, writer.org, digest)
+    writer.write(Entry(master, KindNumber.MASTER_OPENED, now, digest))
+    return master
 
 
 class Yard:

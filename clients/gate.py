@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from ledger.chain.batch import Batch
 from ledger.chain.included import IncludedBlock, IncludedEntry
-from ledger.domain.rejections import REJECTION_TEXTS
+from ledger.domain.rejections import REJECTION_TEXTS, VALUED
 
 
 class State(StrEnum):
@@ -35,11 +35,13 @@ class Outcome:
     Attributes:
         code: slug of why it was rejected, empty if it was recorded.
         effects: what it did beyond being recorded.
+        value: of its effect: the handle of a master, the number of a hold.
     """
 
     number: int
     code: str = ""
     effects: tuple[str, ...] = ()
+    value: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +153,5 @@ class NodeGate:
 
 def _outcome(each: IncludedEntry) -> Outcome:
     code = REJECTION_TEXTS[each.rejection].slug if each.rejection else ""
-    return Outcome(each.index, code, tuple(effect.code.name for effect in each.effects))
+    value = next((effect.value for effect in each.effects if effect.code in VALUED), None)
+    return Outcome(each.index, code, tuple(effect.code.name for effect in each.effects), value)

@@ -41,17 +41,41 @@ class Seller:
         self._secret = secret
         self._spool = spool
         self._readers = readers
-        self.orders: dict[str, int] = {}
 
     def record(self, sale: Sale, customs: tuple[int, ...]) -> int:
         """Open an order for a sale and hand it to its courier; return the order's id.
 
         The payload goes to `customs` (org handles) and to the courier.
         """
+        commitment, content = self._content(sale)
+        payload = self._sealed(sale, content, f"{sale.reference} payload", customs)
+        kind, order = KindNumber.ORDER_OPENED, self.order(sale)
+        fields = detail(kind, handed=sale.courier)
+        extra = (int.from_bytes(payload, "big"),)
+        self.writer.write(Entry(order, kind, sale.ordered_at, commitment, fields, extra=extra))
+        return order
+
+    def reassign(self, sale: Sale, customs: tuple[int, ...], now: int) -> int:
+        """Hand an open order to another courier, the one `sale` names now; return the order's id.
+
+        The payload is sealed anew, so that the new courier can read the order, and stands under a digest of its own,
+        which the entry names: what was sealed before is never replaced.
+        """
+        _, content = self._content(sale)
+        payload = self._sealed(sale, content, f"{sale.reference} payload {sale.courier}", customs)
+        kind, order = KindNumber.ORDER_REASSIGNED, self.order(sale)
+        self.writer.write(Entry(order, kind, now, payload, detail(kind, handed=sale.courier)))
+        return order
+
+    def order(self, sale: Sale) -> int:
+        """Return the id of a sale's order: it follows from the seller, the facts and the salts."""
+        return self.writer.domain.subject_id(KindNumber.ORDER_OPENED, self.writer.org, self._content(sale)[0])
+
+    def _content(self, sale: Sale) -> tuple[bytes, dict[str, Any]]:
+        """Return the commitment of a sale, and the private content that opens it."""
         salt, rest_salt = (derive(self._secret, f"{sale.reference} {what}") for what in ("order", "rest"))
         rest: dict[str, Any] = {"ordered_at": sale.ordered_at, "hs6": sale.hs6, "description": sale.description}
         covered = rest_digest(rest_salt, rfc8785.dumps(rest))
-        commitment = order_commitment(sale.goods.word(), covered, salt)
         content: dict[str, Any] = {
             "reference": sale.reference,
             "goods": {name: int(value) for name, value in asdict(sale.goods).items()},
@@ -60,24 +84,10 @@ class Seller:
             "salt": salt.hex(),
             "buyer": dict(sale.buyer),
         }
-        payload = Payload.of(content, derive(self._secret, f"{sale.reference} payload"))
-        readers = [self._readers[org] for org in (*customs, sale.courier)]
-        self._spool.put(payload.digest, payload.sealed(readers))
-        order = self.writer.domain.subject_id(KindNumber.ORDER_OPENED, self.writer.org, commitment)
-        self.writer.write(
-            Entry(
-                order,
-                KindNumber.ORDER_OPENED,
-                sale.ordered_at,
-                commitment,
-                detail(KindNumber.ORDER_OPENED, handed=sale.courier),
-                extra=(int.from_bytes(payload.digest, "big"),),
-            )
-        )
-        self.orders[sale.reference] = order
-        return order
+        return order_commitment(sale.goods.word(), covered, salt), content
 
-    def reassign(self, reference: str, courier: int, now: int) -> None:
-        """Hand an open order to another courier."""
-        kind = KindNumber.ORDER_REASSIGNED
-        self.writer.write(Entry(self.orders[reference], kind, now, detail=detail(kind, handed=courier)))
+    def _sealed(self, sale: Sale, content: dict[str, Any], label: str, customs: tuple[int, ...]) -> bytes:
+        """Seal the content to customs and the courier, put it where payloads are kept, and return its digest."""
+        payload = Payload.of(content, derive(self._secret, label))
+        self._spool.put(payload.digest, payload.sealed(self._readers[org] for org in (*customs, sale.courier)))
+        return payload.digest

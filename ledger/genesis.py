@@ -169,6 +169,13 @@ class Genesis:
         """Return the orgs that hold a role."""
         return tuple(org for org in self.orgs if org.roles & role)
 
+    @property
+    def payload_readers(self) -> tuple[int, ...]:
+        """Handles of the orgs that every payload is sealed to: identity authority and screening."""
+        roles = (Role.IDENTITY_AUTHORITY, Role.SCREENING)
+        found = {org.handle for role in roles for org in self.orgs_with(role)}
+        return tuple(sorted(found & self.encryption.keys()))
+
     def constructor(self) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]], list[Any], list[Any]]:
         """Return the arguments of the contract's constructor."""
         return (

@@ -95,6 +95,7 @@ class Chain(BaseModel):
     genesis_hash: Hex
     demo: bool
     payload_keys: dict[str, Hex] = Field(description="X25519 public keys that payloads are sealed to, by org.")
+    payload_readers: list[int] = Field(description="Orgs every payload is sealed to: they check and screen.")
     time: int = Field(description="Seconds UTC.")
 
 

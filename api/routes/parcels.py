@@ -113,8 +113,10 @@ def certificate(number: Hash, gateway: TheGateway, caller: Member, response: Res
 
 
 def _whole(session: Session, row: ParcelRow) -> dict[str, Any]:
+    orders = rows.orders_of(session, row.id)
+    newest = rows.handed_over(session, orders)
     return shown.parcel(row) | {
-        "orders": [shown.order(each) for each in rows.orders_of(session, row.id)],
+        "orders": [shown.order(each, newest.get(each.id)) for each in orders],
         "entries": [shown.entry(each) for each in rows.time_line(session, row.id)],
     }
 
@@ -128,7 +130,10 @@ def orders(
     scope = f"orders {caller.org}"
     with gateway.database.read() as session:
         found = rows.orders(session, caller, after=_after(gateway, scope, cursor), limit=limit + 1)
-        return page(found, limit, shown.order, lambda row: _cursor(gateway, scope, row))
+        newest = rows.handed_over(session, found)
+        return page(
+            found, limit, lambda row: shown.order(row, newest.get(row.id)), lambda row: _cursor(gateway, scope, row)
+        )
 
 
 def _after(gateway: Gateway, scope: str, cursor: str | None) -> rows.Key | None:

@@ -64,6 +64,7 @@ def chain(gateway: TheGateway) -> dict[str, Any]:
         "genesis_hash": "0x" + gateway.genesis_hash.hex(),
         "demo": gateway.genesis.demo,
         "payload_keys": {str(org): "0x" + key for org, key in gateway.genesis.encryption.items()},
+        "payload_readers": list(gateway.genesis.payload_readers),
         "time": gateway.chain_time(),
     }
 

@@ -57,8 +57,8 @@ def parcel(row: ParcelRow) -> dict[str, Any]:
     }
 
 
-def order(row: OrderRow) -> dict[str, Any]:
-    """Show an order to a member."""
+def order(row: OrderRow, payload: bytes | None = None) -> dict[str, Any]:
+    """Show an order to a member; `payload` is what it was reassigned with last, None: it never was."""
     word = int.from_bytes(row.word, "big")
     return {
         "object": "order",
@@ -67,7 +67,7 @@ def order(row: OrderRow) -> dict[str, Any]:
         "seller": row.opener,
         "handed_to": ORDER["handed"].get(word) if row.parcel is None else row.handed,
         "parcel": hexed(row.parcel),
-        "payload": hexed(row.payload),
+        "payload": hexed(payload or row.payload),
         "opened_at": time(row.opened_at),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import json
@@ -30,6 +31,8 @@ Lang = Annotated[str, typer.Option("--lang", envvar="CLEARANCE_LANG", help="ko o
 Pass = Annotated[Path | None, typer.Option("--passphrase-file", help="File with the key's passphrase; else asked.")]
 Use = Annotated[str, typer.Argument(help="Id of the use, as `clearance buyer uses` lists it.")]
 KOREA: Final = dt.timezone(dt.timedelta(hours=9))
+Running = tuple[Any, Callable[[Any], Any]]
+"""A client, and what runs one call of it to its end."""
 
 
 # -------------------------------------------------------------------------------------------------------------- session
@@ -51,11 +54,11 @@ def sign_in(
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         device = _device(home, passphrase_file, say, make=True)
         number, phone = _number(number_file, say)
-        with BuyerClient(api, device=device) as client:
-            ticket = client.send_code(number, phone)
+        with _running(BuyerClient(api, device=device)) as (client, call):
+            ticket = call(client.send_code(number, phone))
             err.print(say("sign_in.sent"), highlight=False, soft_wrap=True)
             code = typer.prompt(say("sign_in.code"), err=True)
-            token = client.enter(ticket, code.strip())
+            token = call(client.enter(ticket, code.strip()))
         _keep(home / "session.json", json.dumps({"api": api, "token": token}))
         out.print(say("signed_in"), highlight=False)
 
@@ -114,7 +117,17 @@ def _keep(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _session(home: Path, device: Any = None) -> Iterator[Any]:
+def _running(client: Any) -> Iterator[Running]:
+    """Yield a client and what runs one call of it to its end."""
+    with asyncio.Runner() as runner:
+        try:
+            yield client, runner.run
+        finally:
+            runner.run(client.close())
+
+
+@contextlib.contextmanager
+def _session(home: Path, device: Any = None) -> Iterator[Running]:
     """Open the session that sign-in kept.
 
     Raises:
@@ -127,8 +140,8 @@ def _session(home: Path, device: Any = None) -> Iterator[Any]:
         api, token = str(kept["api"]), str(kept["token"])
     except (OSError, ValueError, KeyError, TypeError):
         raise NotSignedIn("Nobody is signed in here.", hint="Run: clearance buyer sign-in") from None
-    with BuyerClient(api, token, device) as client:
-        yield client
+    with _running(BuyerClient(api, token, device)) as running:
+        yield running
 
 
 class NotSignedIn(LedgerError):
@@ -141,19 +154,23 @@ class NotSignedIn(LedgerError):
 @app.command("uses")
 def uses(home: Home = HOME, lang: Lang = "", as_json: Json = False) -> None:
     """List every use of my number, newest first: shop, goods, courier, status, why it is stopped."""
-    with errors(), _session(home) as client:
-        found = list(client.uses())
+    with errors(), _session(home) as (client, call):
+        found = call(_documents(client.uses()))
         if as_json:
             say_json({"uses": found})
         else:
             show_uses(found, Words(lang))
 
 
+async def _documents(pages: Any) -> list[Any]:
+    return [each.document async for each in pages]
+
+
 @app.command("show")
 def show(use: Use, home: Home = HOME, lang: Lang = "", as_json: Json = False) -> None:
     """Show one use with its reasons and everything that happened to the parcel so far."""
-    with errors(), _session(home) as client:
-        found = client.use(use)
+    with errors(), _session(home) as (client, call):
+        found = call(client.use(use)).document
         if as_json:
             say_json(found)
         else:
@@ -163,8 +180,8 @@ def show(use: Use, home: Home = HOME, lang: Lang = "", as_json: Json = False) ->
 @app.command("number")
 def number(home: Home = HOME, lang: Lang = "", as_json: Json = False) -> None:
     """Say how my number stands, and which parcels are under way: those a freeze would meet."""
-    with errors(), _session(home) as client:
-        found = client.number()
+    with errors(), _session(home) as (client, call):
+        found = call(client.number()).document
         if as_json:
             say_json(found)
         else:
@@ -173,12 +190,12 @@ def number(home: Home = HOME, lang: Lang = "", as_json: Json = False) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- answers
 def _say(
-    home: Path, passphrase_file: Path | None, lang: str, as_json: bool, act: Callable[[Any], dict[str, Any]], key: str
+    home: Path, passphrase_file: Path | None, lang: str, as_json: bool, act: Callable[[Any], Any], key: str
 ) -> None:
     """Say something with the device's signature; print the receipt and keep it."""
     say = Words(lang)
-    with errors(), _session(home, _device(home, passphrase_file, say)) as client:
-        _told(home, act(client), say, key, as_json=as_json)
+    with errors(), _session(home, _device(home, passphrase_file, say)) as (client, call):
+        _told(home, call(act(client)).document, say, key, as_json=as_json)
 
 
 def _told(home: Path, found: dict[str, Any], say: Words, key: str, *, as_json: bool) -> None:
@@ -234,8 +251,8 @@ def freeze(
         if as_json and not (yes or preview):
             raise LedgerError("With --json nothing is asked.", hint="Give --yes, or --preview to look first.")
         device = None if preview else _device(home, passphrase_file, say)
-        with _session(home, device) as client:
-            moving = client.number()["under_way"]
+        with _session(home, device) as (client, call):
+            moving = call(client.number()).document["under_way"]
             if preview:
                 say_json({"under_way": moving}) if as_json else show_uses(moving, say, "freeze.under_way")
                 return
@@ -246,7 +263,7 @@ def freeze(
                 if not typer.confirm(say("sure"), err=True):
                     out.print(say("nothing_done"), highlight=False)
                     return
-            _told(home, client.freeze(sorted(set(let))), say, "frozen", as_json=as_json)
+            _told(home, call(client.freeze(sorted(set(let)))).document, say, "frozen", as_json=as_json)
 
 
 def _chosen(moving: list[dict[str, Any]], say: Words) -> list[str]:

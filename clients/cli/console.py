@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ledger.domain.errors import LedgerError
@@ -30,9 +31,10 @@ def say_json(document: dict[str, Any]) -> None:
 
 def fail(error: LedgerError, status: int = FINDING) -> NoReturn:
     """Print one clear line and stop."""
-    err.print(f"[red]error[/red] {error.code}: {error.detail}", highlight=False, soft_wrap=True)
+    said = f"{error.code}: {error.detail}"  # it may repeat what others wrote: no markup of theirs is obeyed
+    err.print(f"[red]error[/red] {escape(said)}", highlight=False, soft_wrap=True)
     if error.hint:
-        err.print(f"      {error.hint}", highlight=False, soft_wrap=True)
+        err.print(f"      {escape(error.hint)}", highlight=False, soft_wrap=True)
     raise typer.Exit(status)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from clients.cli.console import FINDING, errors, out, passphrase, say_json
+from clients.cli.console import FINDING, errors, out, say_json
+from clients.cli.listen import OwnKey, Seed, signer_of
+from clients.cli.session import Json, Pass, Token
 
 app = typer.Typer(no_args_is_help=True, help="Bring records of other systems onto the chain, as observed.")
 
@@ -24,18 +27,24 @@ def imports() -> None:
 @app.command()
 def unipass(
     files: Annotated[list[Path], typer.Argument(help="UNI-PASS cargo progress answers (API001), XML.")],
-    node: Annotated[str | None, typer.Option(help="Node to write to; without it a private chain replays them.")] = None,
-    token: Annotated[str, typer.Option(envvar="CLEARANCE_TOKEN", help="Access token of the node.")] = "",
-    key: Annotated[Path | None, typer.Option(help="Keystore of an agency's key, with --node.")] = None,
-    passphrase_file: Annotated[Path | None, typer.Option(help="File with its passphrase.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Record UNI-PASS rows as OBSERVED entries, under the same guards as the kinds they report."""
+    api: Annotated[str, typer.Option(help="Gateway to write to; with neither, a private chain replays them.")] = "",
+    node: Annotated[str, typer.Option(help="Node to write to.")] = "",
+    token: Token = "", key: OwnKey = None, passphrase_file: Pass = None, demo_seed: Seed = None,
+    name: Annotated[str, typer.Option("--as", help="Demo chains: which agency.")] = "agency", as_json: Json = False,
+) -> None:  # fmt: skip
+    """Record UNI-PASS rows as OBSERVED entries, under the same guards as the kinds they report.
+
+    Example: clearance import unipass answer.xml --key agency.json --api https://gateway.example
+    """
     from ledger.unipass.progress import read_files
 
     with errors():
         cargos = [cargo for _, found in read_files(files) for cargo in found]
-        result = _to_node(cargos, node, token, key, passphrase_file) if node else _to_private_chain(cargos)
+        if api or node:
+            signer = signer_of(key, passphrase_file, demo_seed, name)
+            result = _by_own_key(cargos, (api, node, token), signer)
+        else:
+            result = _to_private_chain(cargos)
     rows = sum(len(cargo.rows) for cargo in cargos)
     summary = {"files": len(files), "rows": rows, **result}
     if as_json:
@@ -51,22 +60,18 @@ def unipass(
         raise typer.Exit(FINDING)
 
 
-def _count(batches: Any, observer: Any) -> dict[str, Any]:
+def _counted(outcomes: Iterable[tuple[int, str]], observer: Any) -> dict[str, Any]:
+    """Count rows (kind, slug of why it was rejected) that were accepted, and the others by reason."""
     from ledger.domain.kinds import KindNumber
+    from ledger.domain.rejections import REJECTION_TEXTS
 
-    reasons: Counter[str] = Counter()
-    accepted = 0
-    for batch in batches:
-        if batch.org != observer.writer.org:
-            continue
-        for each in batch.entries():
-            if each.kind is KindNumber.OBSERVED:
-                accepted += each.rejection is None
-                if each.rejection is not None:
-                    reasons[each.rejection.name] += 1
+    names = {text.slug: rejection.name for rejection, text in REJECTION_TEXTS.items()}
+    rows = Counter(code for kind, code in outcomes if kind == KindNumber.OBSERVED)
+    accepted = rows.pop("", 0)
+    reasons = {names.get(code, code): count for code, count in rows.items()}
     return {
         "accepted": accepted,
-        "rejected": sum(reasons.values()),
+        "rejected": rows.total(),
         "reasons": dict(sorted(reasons.items())),
         "parcels": len(observer.parcels),
         "masters": len(observer.masters),
@@ -80,6 +85,7 @@ def _to_private_chain(cargos: list[Any]) -> dict[str, Any]:
     from clients.cli.embedded import EmbeddedNode
     from clients.sample.members import HANDLES, Keyring, sample_genesis
     from ledger.chain.writer import Writer
+    from ledger.domain.rejections import REJECTION_TEXTS
     from node.chain import Chain
     from node.clock import LogicalClock
     from node.sealer import Sealer, SealerKeys
@@ -103,36 +109,25 @@ def _to_private_chain(cargos: list[Any]) -> dict[str, Any]:
             list(node.seal_all())
 
         replay(observer, cargos, start, step)
-        result = _count(node.included(1), observer)
+        rows = (
+            (each.entry.kind, REJECTION_TEXTS[each.rejection].slug if each.rejection else "")
+            for batch in node.included(1) if batch.org == writer.org
+            for each in batch.entries()
+        )  # fmt: skip
+        result = _counted(rows, observer)
         result["audit"] = audit_embedded(chain, quiet=True)
         chain.store.close()
         return result
 
 
-def _to_node(cargos: list[Any], url: str, token: str, key: Path | None, passphrase_file: Path | None) -> dict[str, Any]:
-    """Write to a running node with an agency's own key."""
+def _by_own_key(cargos: list[Any], where: tuple[str, str, str], signer: Any) -> dict[str, Any]:
+    """Write with an agency's own key, through the gateway or straight at a node."""
     import os
 
     from clients.agency import Observer, replay
-    from clients.cli.session import wait_included
-    from ledger.chain.writer import Writer
-    from ledger.domain.errors import LedgerError
-    from ledger.keys import LocalSigner
-    from node.remote import RemoteNode
+    from clients.cli.party import ended, party
 
-    if key is None:
-        raise LedgerError("Writing to a node needs an agency's key.", hint="Give --key and its passphrase.")
-    signer = LocalSigner.load(key, passphrase(passphrase_file))
-    node = RemoteNode(url, token)
-    genesis = node.genesis()
-    member = node.state().member(signer.address)
-    if member is None:
-        raise LedgerError(f"{signer.hex_address} is no key of a member.", hint="Let the org's cold key enrol it.")
-    writer = Writer(signer, member.org, genesis.domain, node)
-    observer = Observer(writer, os.urandom(32))
-    start = node.status()["height"] + 1
-    now = int(time.time())
-    replay(observer, cargos, now, lambda _: None)
-    writer.flush(now)
-    wait_included(node)
-    return _count(node.included(start), observer) | {"audit": "not made"}
+    with party(*where, signer) as at:
+        observer = Observer(at.writer, os.urandom(32))
+        replay(observer, cargos, at.now(), lambda _: None)
+        return _counted(((entry.kind, found.code) for entry, found in ended(at)), observer) | {"audit": "not made"}

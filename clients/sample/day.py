@@ -5,11 +5,14 @@ The clock moves to the next event only when every accepted batch is included and
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from clients.courier import Courier, Shipment, Yard
 from clients.customs import Officer, Screening
+from clients.inbox import InboxItem
 from clients.sample.members import COURIERS, HANDLES, MEMBER_SHOPS, OFFICES, Keyring
 from clients.sample.people import Person
 from clients.sample.plan import Event, Plan
@@ -22,6 +25,7 @@ from ledger.chain.transaction import sign_legacy
 from ledger.chain.writer import Writer
 from ledger.domain.classes import BY_CODE
 from ledger.domain.crosswalk import TRACES
+from ledger.domain.errors import LedgerError
 from ledger.domain.facts import Transport, country_number
 from ledger.domain.kinds import KindNumber
 from ledger.genesis import CONTRACT, Genesis
@@ -148,6 +152,7 @@ class Day:
             )  # fmt: skip
             self._buyers, self._judges = own, (own, screening)
         self.house_parcels: dict[str, int] = {}
+        self._sales: dict[str, Sale] = {}
         self._watchers: list[Courier | Yard | Officer | Authority | Screening] = [
             *self.couriers.values(), *self.yards.values(), *self.officers.values(),
             *self._judges,
@@ -222,10 +227,12 @@ class Day:
             told["person"].as_dict(),
         )  # fmt: skip
         self.sellers[event.party].record(sale, CUSTOMS)
+        self._sales[sale.reference] = sale
 
     def _reassign(self, event: Event) -> None:
         told = event.arguments
-        self.sellers[event.party].reassign(told["reference"], HANDLES[told["courier"]], event.at)
+        sale = replace(self._sales[told["reference"]], courier=HANDLES[told["courier"]])
+        self.sellers[event.party].reassign(sale, CUSTOMS, event.at)
 
     def _shipment(self, told: Mapping[str, Any], courier: Courier) -> Shipment:
         country = country_number(told["country"])
@@ -234,28 +241,28 @@ class Day:
             country, country, told["mode"], told["office"], told["track"], master=owner.handle(told["master"])
         )
         return Shipment(
-            told["house"], told["references"], transport, told["claimed"], told["shop"], told["goods"],
+            told["house"], self._orders_in(courier, told), transport, told["claimed"], told["shop"], told["goods"],
             consignee=told["consignee"],
         )  # fmt: skip
 
     def _file(self, event: Event) -> None:
         courier = self.couriers[event.party]
         told = event.arguments
-        self._find_orders(courier, told["references"])
         shipment = self._shipment(told, courier)
         self.house_parcels[told["house"]] = courier.file(shipment, spooled=told["spooled"])
 
     def _correct(self, event: Event) -> None:
         courier = self.couriers[event.party]
-        self._find_orders(courier, event.arguments["references"])
         courier.correct(self._shipment(event.arguments, courier))
 
-    def _find_orders(self, courier: Courier, references: Iterable[str]) -> None:
-        """A courier that files someone else's order got the order's facts from elsewhere, say a leaked inbox."""
-        for reference in references:
-            if reference not in courier.inbox:
-                found = next(c.inbox[reference] for c in self.couriers.values() if reference in c.inbox)
-                courier.inbox[reference] = found
+    def _orders_in(self, courier: Courier, told: Mapping[str, Any]) -> tuple[InboxItem, ...]:
+        """Take orders from the courier's own inbox; whoever files someone else's has a leaked copy of another one.
+
+        Raises:
+            LedgerError: an order was not handed to the courier.
+        """
+        inbox = self.couriers[told["leaked"]].inbox if told["leaked"] else courier.inbox
+        return tuple(inbox.find(reference) for reference in told["references"])
 
     def _open_master(self, event: Event) -> None:
         self.couriers[event.party].open_master(event.arguments["master"], event.at)
@@ -276,8 +283,14 @@ class Day:
         house = event.arguments["house"]
         courier = self.couriers[event.party]
         filed = self.house_parcels.get(house)
-        early = next((item.order for name, item in courier.inbox.items() if name == f"{house}-0"), 0)
-        courier.trace(filed or early, TRACES[event.arguments["name"]].number, event.at)
+        courier.trace(filed or self._first_order(courier, house), TRACES[event.arguments["name"]].number, event.at)
+
+    @staticmethod
+    def _first_order(courier: Courier, house: str) -> int:
+        """Return the order an early trace names, 0 if the courier knows none."""
+        with contextlib.suppress(LedgerError):
+            return courier.inbox.find(f"{house}-0").order
+        return 0
 
     def _decide(self, event: Event) -> None:
         self.officers[event.party].decide_referred(event.at)

@@ -248,13 +248,13 @@ class Dealer:
         courier = parcel.flight.courier
         handed = courier
         if parcel.case is Case.SOMEONE_ELSES_ORDER:
-            handed = next(name for name in COURIERS if name != courier)
+            handed = _another(courier)
         moved = parcel.case is Case.CLEAN and draw.random() < 0.02
         for index, goods in enumerate(goods_list):
             reference = f"{parcel.house}-{index}"
             parcel.references.append(reference)
             at = arrives - HOUR if index and parcel.case is Case.LATE_ORDER else early
-            first = next(name for name in COURIERS if name != courier) if moved else handed
+            first = _another(courier) if moved else handed
             self.plan.add(
                 at, parcel.shop, "order", reference=reference, goods=goods, courier=first, person=parcel.person,
                 ordered_at=at - draw.randrange(30, 600),
@@ -277,6 +277,7 @@ class Dealer:
             "house": parcel.house, "references": first if named else (), "shop": parcel.shop,
             "country": parcel.country, "mode": Mode.EXPRESS_AIR, "track": parcel.track, "office": flight.office,
             "master": flight.number, "consignee": parcel.consignee, "spooled": case is not Case.PAYLOAD_MISSING,
+            "leaked": _another(flight.courier) if case is Case.SOMEONE_ELSES_ORDER else "",
         }  # fmt: skip
         filer = "broker-1" if broker else flight.courier
         self.plan.add(at, filer, "file", **filing, claimed=claimed, goods=lie if named else total)
@@ -334,6 +335,10 @@ class _Parcel:
             self.consignee["phone"] = "01099999999"
         elif self.case is Case.REISSUED_NUMBER:
             self.consignee["pccc"] = "P99" + self.person.pccc[3:]
+
+
+def _another(courier: str) -> str:
+    return next(name for name in COURIERS if name != courier)
 
 
 def _lie(case: Case, goods: Goods) -> Goods | None:

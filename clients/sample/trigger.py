@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import rfc8785
-
-from clients.courier import Courier, InboxItem, Shipment
+from clients.courier import Courier, Shipment
 from clients.sample.members import HANDLES, OFFICES, Keyring
 from clients.sample.people import Person
 from clients.sdk.client import Client
@@ -24,12 +22,10 @@ from clients.seller import Sale, Seller
 from ledger.chain.batch import Batch, Entry, detail
 from ledger.chain.port import NodePort
 from ledger.chain.writer import Writer
-from ledger.commitments import rest_digest
 from ledger.domain.errors import LedgerError
-from ledger.domain.facts import Goods, Mode, Transport, Use, country_number
+from ledger.domain.facts import Goods, Mode, Transport, country_number
 from ledger.domain.kinds import KindNumber
 from ledger.keys import LocalSigner
-from ledger.payloads import open_payload
 
 K = KindNumber
 CUSTOMS: Final = (HANDLES["identity"], HANDLES["screening"])
@@ -206,13 +202,12 @@ class Stage:
         courier = Courier(
             self.courier.writer, secrets.token_bytes(32), self.courier, opener, [readers[each] for each in CUSTOMS]
         )
-        digest = self.courier.order(order)
-        content = open_payload(self.courier.get(digest) or b"", opener, digest).content
-        courier.inbox[reference] = _item(order, content)
+        courier.inbox.take(order, HANDLES["shop-01"], self.courier.order(order))
+        orders = (courier.inbox.find(reference),)
         country = country_number("US")
         transport = Transport(country, country, Mode.EXPRESS_AIR, OFFICE)
         claimed = now - path.hours_late * HOUR
-        parcel = courier.file(Shipment(reference, (reference,), transport, claimed, "shop-01", consignee=person))
+        parcel = courier.file(Shipment(reference, orders, transport, claimed, "shop-01", consignee=person))
         self.courier.flush()
         return parcel
 
@@ -237,16 +232,6 @@ class Stage:
                 return False
             time.sleep(0.05)
         return True
-
-
-def _item(order: int, content: Mapping[str, Any]) -> InboxItem:
-    """Return what the seller handed over with an order."""
-    covered = rest_digest(bytes.fromhex(content["rest_salt"]), rfc8785.dumps(content["rest"]))
-    goods = Goods(**content["goods"] | {"use": Use(content["goods"]["use"])})
-    return InboxItem(
-        order, HANDLES["shop-01"], content["reference"], goods, content["rest"], covered,
-        bytes.fromhex(content["salt"]), content["buyer"],
-    )  # fmt: skip
 
 
 def trigger(

@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
 from typing import Any, Self
 
 import httpx
 from eth_hash.auto import keccak
 
 from clients.device import DeviceKey, statement
-from clients.sdk.problems import Problem, Unexpected, Unreachable
+from clients.sdk.answers import ask, document, granted
+from clients.sdk.models import Document, read_chain, shape
+from clients.sdk.problems import Unexpected
+from clients.sdk.uses import Answer, Number, Use, read_answer, read_number, read_use
 from ledger.commitments import LedgerDomain
 from ledger.keys import BadSignature, recover
 
-Document = dict[str, Any]
 MAX_PAGES = 500
 """Pages of a list that are asked for: a gateway must not keep a client busy for ever."""
 
 
 class BuyerClient:
-    """One holder at one gateway. Use it in `with`."""
+    """One holder at one gateway. Use it in `async with`; calls may overlap."""
 
-    def __init__(self, url: str, token: str = "", device: DeviceKey | None = None, timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str, token: str = "", device: DeviceKey | None = None, *, timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
         """Take the gateway's address, the session's token, and the device's key where something is signed."""
-        self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, transport=transport)
         self._device = device
         self.token = token
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         """Return the client."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close its connection."""
-        self._http.close()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close its connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
 
     # ----------------------------------------------------------------------------------------------------- signing in
-    def send_code(self, number: str, phone: str) -> str:
+    async def send_code(self, number: str, phone: str) -> str:
         """Have a one-time code sent to the registered telephone; return a ticket, whether or not one is."""
-        return str(self._told("POST", "/v1/buyer/codes", {"pccc": number, "phone": phone})["ticket"])
+        told = await self._told("POST", "/v1/buyer/codes", {"pccc": number, "phone": phone})
+        with shape():
+            return str(told["ticket"])
 
-    def enter(self, ticket: str, code: str) -> str:
+    async def enter(self, ticket: str, code: str) -> str:
         """Trade ticket and code for a session of half an hour, binding the device's key; return its token.
 
         Raises:
@@ -50,51 +64,55 @@ class BuyerClient:
         body = {"ticket": ticket, "code": code}
         if self._device:
             body["device_key"] = "0x" + self._device.public.hex()
-        self.token = str(self._told("POST", "/v1/buyer/sessions", body)["access_token"])
+        told = await self._told("POST", "/v1/buyer/sessions", body)
+        with shape():
+            self.token = str(told["access_token"])
         return self.token
 
     # -------------------------------------------------------------------------------------------------------- reading
-    def uses(self) -> Iterator[Document]:
+    async def uses(self) -> AsyncIterator[Use]:
         """Return the uses of the number, newest first."""
         query: dict[str, Any] = {"limit": 100}
         for _ in range(MAX_PAGES):
-            page = self._told("GET", "/v1/buyer/uses", query=query)
-            yield from page["data"]
-            if not page["has_more"]:
+            page = await self._told("GET", "/v1/buyer/uses", query=query)
+            with shape():
+                rows, more, query["cursor"] = list(page["data"]), page["has_more"], page["next_cursor"]
+            for each in rows:
+                yield read_use(each)
+            if not more:
                 return
-            query["cursor"] = page["next_cursor"]
 
-    def use(self, name: str) -> Document:
+    async def use(self, name: str) -> Use:
         """Return one use with its time line."""
-        return self._told("GET", f"/v1/buyer/uses/{_part(name)}")
+        return read_use(await self._told("GET", f"/v1/buyer/uses/{_part(name)}"))
 
-    def number(self) -> Document:
+    async def number(self) -> Number:
         """Say how the number stands, and which parcels a freeze would meet."""
-        return self._told("GET", "/v1/buyer/number")
+        return read_number(await self._told("GET", "/v1/buyer/number"))
 
     # -------------------------------------------------------------------------------------------------------- answers
-    def answer(self, name: str, what: str) -> Document:
+    async def answer(self, name: str, what: str) -> Answer:
         """Say whose a parcel is: confirmed, gift, denied, consented. Return the answer with its receipt."""
         text = statement(what, name)
-        return self._said(f"/v1/buyer/uses/{_part(name)}/answers", {"answer": what}, text)
+        return await self._said(f"/v1/buyer/uses/{_part(name)}/answers", {"answer": what}, text)
 
-    def freeze(self, exempt: Sequence[str] = ()) -> Document:
+    async def freeze(self, exempt: Sequence[str] = ()) -> Answer:
         """Freeze the number; parcels under way are stopped but for those let through."""
         text = statement("frozen", "number", {"exempt": sorted(exempt)})
-        return self._said("/v1/buyer/number/freeze", {"exempt": list(exempt)}, text)
+        return await self._said("/v1/buyer/number/freeze", {"exempt": list(exempt)}, text)
 
-    def thaw(self, until: dt.datetime) -> Document:
+    async def thaw(self, until: dt.datetime) -> Answer:
         """Let the number be used until a moment."""
         moment = until.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         text = statement("thawed", "number", {"until": moment})
-        return self._said("/v1/buyer/number/thaw", {"until": moment}, text)
+        return await self._said("/v1/buyer/number/thaw", {"until": moment}, text)
 
-    def consent_first(self, *, on: bool) -> Document:
+    async def consent_first(self, *, on: bool) -> Answer:
         """Have nothing cleared that the holder has not agreed to, or take that back."""
         text = statement("consent_first" if on else "no_consent_first", "number")
-        return self._said("/v1/buyer/number/consent-first", {"on": on}, text)
+        return await self._said("/v1/buyer/number/consent-first", {"on": on}, text)
 
-    def _said(self, path: str, body: Document, text: str) -> Document:
+    async def _said(self, path: str, body: dict[str, Any], text: str) -> Answer:
         """Send an answer with the device's signature, and check the receipt before anybody relies on it.
 
         Raises:
@@ -102,32 +120,18 @@ class BuyerClient:
         """
         if self._device:
             body["signature"] = "0x" + self._device.sign(text).hex()
-        found = self._told("POST", path, body)
-        found["receipt_signer"] = "0x" + receipt_signer(found["receipt"], text, self._domain()).hex()
-        return found
-
-    def _domain(self) -> LedgerDomain:
-        chain = self._told("GET", "/v1/chain")
-        return LedgerDomain(int(chain["chain_id"]), bytes.fromhex(chain["contract"][2:]))
+        told = await self._told("POST", path, body)
+        with shape():
+            receipt = dict(told["receipt"])
+        domain = read_chain(await self._told("GET", "/v1/chain")).domain
+        return read_answer(told, receipt_signer(receipt, text, domain))
 
     # -------------------------------------------------------------------------------------------------------- calling
-    def _told(self, method: str, path: str, body: Document | None = None, query: Document | None = None) -> Document:
+    async def _told(
+        self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None
+    ) -> Document:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        try:
-            answer = self._http.request(method, path, json=body, params=query, headers=own)
-        except httpx.HTTPError as error:
-            raise Unreachable(
-                f"{self._http.base_url} does not answer ({type(error).__name__}).", hint="Check the address."
-            ) from error
-        if answer.status_code >= 400:
-            raise Problem(answer)
-        try:
-            found = answer.json()
-        except ValueError as error:
-            raise Unexpected("The gateway answered with no JSON.", hint="Check that it is a gateway.") from error
-        if not isinstance(found, dict):
-            raise Unexpected("The gateway answered with no object.", hint="Check that it is a gateway.")
-        return found
+        return document(granted(await ask(self._http, method, path, json=body, params=query, headers=own)))
 
 
 def receipt_signer(receipt: Document, text: str, domain: LedgerDomain) -> bytes:

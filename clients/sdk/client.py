@@ -7,9 +7,11 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
+from clients.sdk.answers import ask, document, granted
 from clients.sdk.events import EventStream
 from clients.sdk.models import (
     Chain,
@@ -24,8 +26,11 @@ from clients.sdk.models import (
     read_order,
     read_parcel,
     read_submission,
+    shape,
 )
+from clients.sdk.office import OfficeParcel, read_office_parcel
 from clients.sdk.problems import ForeignChain, Problem, Unexpected, Unreachable
+from clients.sdk.webhooks import Delivery, Webhook, read_delivery, read_webhook
 from ledger.chain.batch import Batch
 from ledger.commitments import LedgerDomain
 from ledger.keys import LocalSigner
@@ -145,13 +150,13 @@ class Client:
             Problem: refused at the door, or pushed back (`retry_after`).
             Unreachable: no answer: whether it was accepted is open, post the same batch again.
         """
-        document = {
+        body = {
             "lane": str(batch.lane), "seq": str(batch.seq), "not_after": str(batch.not_after),
             "entries": "0x" + batch.entries.hex(), "signature": "0x" + batch.signature.hex(),
         }  # fmt: skip
         headers = {"Prefer": f"wait={min(wait, MAX_WAIT)}"} if wait else {}
         timeout = self._http.timeout.read or TIMEOUT
-        told = await self._told("POST", "/v1/batches", json=document, headers=headers, timeout=timeout + wait)
+        told = await self._told("POST", "/v1/batches", json=body, headers=headers, timeout=timeout + wait)
         return read_submission(told)
 
     async def submission(self, name: str | bytes) -> Submission:
@@ -229,11 +234,13 @@ class Client:
             page = await self._told(
                 "GET", path, params={"limit": 100, **query} | ({"cursor": cursor} if cursor else {})
             )
-            for each in page["data"]:
+            with shape():
+                rows, more, after = list(page["data"]), page["has_more"], page["next_cursor"]
+            for each in rows:
                 yield read(each)
-            if not page["has_more"] or page["next_cursor"] == cursor:
+            if not more or after == cursor:
                 return
-            cursor = page["next_cursor"]
+            cursor = after
 
     def events(self, *, after: str = "", types: Iterable[str] = (), patience: float | None = None) -> EventStream:
         """Return the stream of events; it connects again and resumes by itself.
@@ -245,38 +252,64 @@ class Client:
         """
         return EventStream(self._http, self.authorization, after, tuple(types), patience)
 
+    # ------------------------------------------------------------------------------------------------------ an office
+    def customs_parcels(self, clearance: Iterable[str] = ()) -> AsyncIterator[OfficeParcel]:
+        """Return the parcels that wait for the officer's office, or those of other states, with screening's reasons."""
+        return self._pages("/v1/customs/parcels", {"clearance": list(clearance)}, read_office_parcel)
+
+    async def customs_parcel(self, number: int) -> OfficeParcel:
+        """Return a parcel of the officer's office with its orders, its time line and screening's reasons."""
+        return read_office_parcel(await self._told("GET", f"/v1/customs/parcels/0x{number:064x}"))
+
+    # ------------------------------------------------------------------------------------------------------- webhooks
+    async def register_webhook(self, url: str, types: Iterable[str] = ()) -> Webhook:
+        """Have events sent to an address, of some types or all; the answer has the signing secret, this once."""
+        return read_webhook(await self._told("POST", "/v1/webhooks", json={"url": url, "types": list(types)}))
+
+    async def webhooks(self) -> tuple[Webhook, ...]:
+        """Return the org's webhooks."""
+        told = await self._told("GET", "/v1/webhooks")
+        with shape():
+            return tuple(map(read_webhook, told["data"]))
+
+    async def webhook(self, name: str) -> Webhook:
+        """Return a webhook by its id."""
+        return read_webhook(await self._told("GET", f"/v1/webhooks/{_part(name)}"))
+
+    async def delete_webhook(self, name: str) -> None:
+        """Delete a webhook with all that waits for it."""
+        await self._call("DELETE", f"/v1/webhooks/{_part(name)}")
+
+    async def rotate_webhook(self, name: str, *, overlap_hours: int = 24) -> Webhook:
+        """Make a new secret, told this once; the old one signs beside it for some hours."""
+        body = {"overlap_hours": overlap_hours}
+        return read_webhook(await self._told("POST", f"/v1/webhooks/{_part(name)}/secrets", json=body))
+
+    def deliveries(self, name: str, state: str | None = None) -> AsyncIterator[Delivery]:
+        """Return what was sent to a webhook, waits or was given up, newest first."""
+        query = {"state": state} if state else {}
+        return self._pages(f"/v1/webhooks/{_part(name)}/deliveries", query, read_delivery)
+
+    async def resend(self, name: str, delivery: str) -> Delivery:
+        """Send a delivery again under the same `webhook-id`."""
+        path = f"/v1/webhooks/{_part(name)}/deliveries/{_part(delivery)}/resend"
+        return read_delivery(await self._told("POST", path))
+
     # -------------------------------------------------------------------------------------------------------- calling
     async def _told(self, method: str, path: str, **options: Any) -> Document:
-        answer = await self._call(method, path, **options)
-        try:
-            found = answer.json()
-        except ValueError as error:
-            raise Unexpected("The gateway answered with no JSON.", hint="Check that it is a gateway.") from error
-        if not isinstance(found, dict):
-            raise Unexpected("The gateway answered with no object.", hint="Check that it is a gateway.")
-        return found
+        return document(await self._call(method, path, **options))
 
     async def _call(
         self, method: str, path: str, *, public: bool = False, headers: dict[str, str] | None = None, **options: Any
     ) -> httpx.Response:
         own = {} if public else await self.authorization()
-        answer = await self._request(method, path, headers=(headers or {}) | own, **options)
+        answer = await ask(self._http, method, path, headers=(headers or {}) | own, **options)
         if answer.status_code == 401 and not public:  # the session ended early: the gateway forgot it, or signed us out
             own = await self.authorization(used=own["Authorization"])
-            answer = await self._request(method, path, headers=(headers or {}) | own, **options)
-        if answer.status_code >= 400:
-            raise Problem(answer)
-        return answer
-
-    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return await self._http.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise unreachable(self._http, error) from error
+            answer = await ask(self._http, method, path, headers=(headers or {}) | own, **options)
+        return granted(answer)
 
 
-def unreachable(http: httpx.AsyncClient, error: Exception) -> Unreachable:
-    """Return the error of a gateway that does not answer."""
-    return Unreachable(
-        f"{http.base_url} does not answer ({type(error).__name__}).", hint="Check the address and that it runs."
-    )
+def _part(name: str) -> str:
+    """Return an id as part of a path, whatever is in it."""
+    return quote(name, safe="")

@@ -71,4 +71,4 @@ class ApiGate:
 
 def _outcome(entry: Entry) -> Outcome:
     effects = [name for name, happened in (("CLEARED", entry.cleared), ("REFERRED", entry.referred)) if happened]
-    return Outcome(entry.number, entry.rejection.code if entry.rejection else "", tuple(effects))
+    return Outcome(entry.number, entry.rejection.code if entry.rejection else "", tuple(effects), entry.value)

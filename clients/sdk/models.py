@@ -19,6 +19,7 @@ class Chain:
 
     Attributes:
         payload_keys: X25519 public keys that payloads are sealed to, by org handle.
+        payload_readers: orgs that every payload is sealed to: identity authority and screening.
         time: the chain's time, seconds UTC.
         demo: a demonstration; nothing real goes there.
     """
@@ -27,6 +28,7 @@ class Chain:
     genesis_hash: bytes
     demo: bool
     payload_keys: Mapping[int, bytes]
+    payload_readers: tuple[int, ...]
     time: int
 
 
@@ -154,19 +156,20 @@ class Event:
 # ------------------------------------------------------------------------------------------------------------- reading
 def read_chain(told: Document) -> Chain:
     """Read GET /v1/chain."""
-    with _shape():
+    with shape():
         return Chain(
             LedgerDomain(int(told["chain_id"]), data(told["contract"])),
             data(told["genesis_hash"]),
             bool(told["demo"]),
             {int(org): data(key) for org, key in told["payload_keys"].items()},
+            tuple(map(int, told["payload_readers"])),
             int(told["time"]),
         )
 
 
 def read_submission(told: Document) -> Submission:
     """Read a submission."""
-    with _shape():
+    with shape():
         error = told["error"] or {}
         return Submission(
             id=str(told["id"]), batch=data(told["batch"]), state=str(told["state"]), lane=int(told["lane"]),
@@ -179,12 +182,12 @@ def read_submission(told: Document) -> Submission:
 
 def read_entry(told: Document) -> Entry:
     """Read an entry."""
-    with _shape():
+    with shape():
         return Entry(
             block=int(told["block"]), place=int(told["place"]), number=int(told["number"]),
             subject=number(told["subject"]), kind=str(told["kind"]), trace=bool(told["trace"]), org=int(told["org"]),
-            claimed_at=_time(told["claimed_at"]), received_at=_time(told["received_at"]),
-            rejection=None if told["rejection"] is None else _text(told["rejection"]), cleared=bool(told["cleared"]),
+            claimed_at=instant(told["claimed_at"]), received_at=instant(told["received_at"]),
+            rejection=None if told["rejection"] is None else coded(told["rejection"]), cleared=bool(told["cleared"]),
             referred=bool(told["referred"]), value=None if told["value"] is None else int(told["value"]),
             ground=_text(told["ground"]) if told.get("ground") else None,
         )  # fmt: skip
@@ -192,36 +195,36 @@ def read_entry(told: Document) -> Entry:
 
 def read_parcel(told: Document) -> Parcel:
     """Read a parcel."""
-    with _shape():
+    with shape():
         return Parcel(
             id=number(told["id"]), clearance=str(told["clearance"]), status=tuple(map(str, told["status"])),
-            findings=tuple(map(_text, told["findings"])), absences=tuple(map(str, told["absences"])),
-            opener=int(told["opener"]), office=int(told["office"] or 0), filed_at=_moment(told["filed_at"]),
-            carried_in_at=_moment(told["carried_in_at"]), decided_at=_moment(told["decided_at"]),
-            released_at=_moment(told["released_at"]), orders=tuple(map(read_order, told.get("orders", ()))),
+            findings=tuple(map(coded, told["findings"])), absences=tuple(map(str, told["absences"])),
+            opener=int(told["opener"]), office=int(told["office"] or 0), filed_at=moment(told["filed_at"]),
+            carried_in_at=moment(told["carried_in_at"]), decided_at=moment(told["decided_at"]),
+            released_at=moment(told["released_at"]), orders=tuple(map(read_order, told.get("orders", ()))),
             entries=tuple(map(read_entry, told.get("entries", ()))),
         )  # fmt: skip
 
 
 def read_order(told: Document) -> Order:
     """Read an order."""
-    with _shape():
+    with shape():
         return Order(
             id=number(told["id"]), state=str(told["state"]), seller=int(told["seller"]),
             handed_to=int(told["handed_to"] or 0), parcel=None if told["parcel"] is None else number(told["parcel"]),
-            payload=None if told["payload"] is None else data(told["payload"]), opened_at=_moment(told["opened_at"]),
+            payload=None if told["payload"] is None else data(told["payload"]), opened_at=moment(told["opened_at"]),
         )  # fmt: skip
 
 
 def read_event(told: Document) -> Event:
     """Read an event of the stream, or the body of a webhook."""
-    with _shape():
+    with shape():
         return Event(
-            str(told["id"]), str(told["type"]), number(told["subject"]), _moment(told["time"]), dict(told["data"])
+            str(told["id"]), str(told["type"]), number(told["subject"]), moment(told["time"]), dict(told["data"])
         )
 
 
-class _shape:  # noqa: N801  reads as a clause
+class shape:  # noqa: N801  reads as a clause
     """Turn an answer of another shape into an error that says so."""
 
     def __enter__(self) -> None:
@@ -246,16 +249,19 @@ def number(text: str) -> int:
     return int.from_bytes(data(text), "big")
 
 
-def _time(text: str) -> dt.datetime:
+def instant(text: str) -> dt.datetime:
+    """Read a time with its zone."""
     found = dt.datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("a naive time")
     return found
 
 
-def _moment(text: str | None) -> dt.datetime | None:
-    return None if text is None else _time(text)
+def moment(text: str | None) -> dt.datetime | None:
+    """Read a time that may not have come."""
+    return None if text is None else instant(text)
 
 
-def _text(told: Document) -> Text:
-    return Text(str(told["code"]), str(told["ko"]), str(told["en"]), str(told.get("hint", "")))
+def coded(told: Document) -> Text:
+    """Read a code with its sentences; where there is none, the sentences are empty."""
+    return Text(str(told["code"]), str(told["ko"] or ""), str(told["en"] or ""), str(told.get("hint", "")))

@@ -150,7 +150,9 @@ def render() -> str:
         " `seq` counts from 0 for each key and lane.",
         "",
         "A filing has 2 extra words (transport word, goods word) or 1 + 4 for each order (transport word; then order"
-        f" id, goods word, rest digest, salt), in rising order of id, at most {limits.MAX_ORDERS} orders.",
+        f" id, goods word, rest digest, salt), in rising order of id, at most {limits.MAX_ORDERS} orders."
+        " An order's payload digest is the extra word of the entry that opens it, and the digest of one that reassigns"
+        " it: the payload is sealed anew, to the courier it is handed to then.",
         "",
         "## Hashes",
         "",

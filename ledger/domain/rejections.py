@@ -46,6 +46,10 @@ class Effect(IntEnum):
     """The outcome's value is the number of the hold."""
 
 
+VALUED: Final = frozenset({Effect.MASTER_HANDLE, Effect.HOLD_NUMBER})
+"""Effects whose outcome has a value."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectionText:
     """Slug of the stable code, the sentence in two languages, and what to do."""

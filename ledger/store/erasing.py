@@ -35,6 +35,7 @@ from ledger.store.tables.vault import EnvelopeRow, ErasureRow, VaultIndexRow
 from ledger.store.vault import Vault
 
 FILINGS: Final = (int(KindNumber.FILED), int(KindNumber.CORRECTED))
+REASSIGNED: Final = int(KindNumber.ORDER_REASSIGNED)
 CHUNK: Final = 500
 """Names in one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
@@ -150,7 +151,12 @@ def payloads_of(session: Session, seals: Seals, person: bytes) -> list[bytes]:
     for some in _chunks(parcels):
         filed = select(EntryRow.digest).where(col(EntryRow.subject).in_(some), col(EntryRow.kind).in_(FILINGS))
         found |= dict.fromkeys(session.exec(filed.where(col(EntryRow.trace).is_(False))))
-        found |= dict.fromkeys(session.exec(select(OrderRow.payload).where(col(OrderRow.parcel).in_(some))))
+        bound = col(OrderRow.parcel).in_(some)
+        found |= dict.fromkeys(session.exec(select(OrderRow.payload).where(bound)))
+        anew = select(EntryRow.digest).join(OrderRow, col(OrderRow.id) == col(EntryRow.subject)).where(
+            bound, EntryRow.kind == REASSIGNED, EntryRow.digest != bytes(32), col(EntryRow.trace).is_(False)
+        )  # fmt: skip
+        found |= dict.fromkeys(session.exec(anew))
     return list(found)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, bindparam, exists, false, or_, true, tuple_
 from sqlmodel import Session, col, select
 
+from ledger.domain.kinds import KindNumber
 from ledger.domain.roles import Role
 from ledger.store.access import Caller
 from ledger.store.tables.chain import EntryRow, OrderRow, ParcelRow
@@ -77,6 +78,15 @@ def orders(session: Session, caller: Caller, *, after: Key | None = None, limit:
 def orders_of(session: Session, number: bytes) -> list[OrderRow]:
     """Return the orders bound to a parcel."""
     return list(session.exec(select(OrderRow).where(OrderRow.parcel == number).order_by(col(OrderRow.id))))
+
+
+def handed_over(session: Session, orders: Sequence[OrderRow]) -> dict[bytes, bytes]:
+    """Return the payload each order was reassigned with last, by its id; an order that never was is not in it."""
+    chosen = select(EntryRow.subject, EntryRow.digest).where(
+        col(EntryRow.subject).in_([order.id for order in orders]), EntryRow.kind == int(KindNumber.ORDER_REASSIGNED),
+        col(EntryRow.rejection).is_(None), col(EntryRow.trace).is_(False), EntryRow.digest != bytes(32),
+    )  # fmt: skip
+    return dict(session.exec(chosen.order_by(col(EntryRow.height), col(EntryRow.place), col(EntryRow.number))).all())
 
 
 _TIME_LINE: Final = (

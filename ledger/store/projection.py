@@ -14,7 +14,7 @@ from ledger.chain.membership import Membership
 from ledger.chain.state import Parcel
 from ledger.commitments import word
 from ledger.domain.kinds import KINDS, Flag, KindNumber
-from ledger.domain.rejections import Effect
+from ledger.domain.rejections import VALUED, Effect
 from ledger.domain.words import HEADER, MASTER, ORDER, PARCEL
 from ledger.store.tables.chain import MasterRow, OrderRow, ParcelRow
 
@@ -24,7 +24,6 @@ MASTER_KINDS: Final = frozenset({K.MASTER_OPENED, K.MASTER_ARRIVED, K.MASTER_UNL
 OF_ORGS: Final = frozenset({What.ORG, What.ORG_SUSPENDED})
 OF_KEYS: Final = frozenset({What.KEY, What.KEY_SUSPENDED, What.KEY_ENROLLED, What.KEY_RETIRED})
 DECISIONS: Final = frozenset({K.DECIDED_CLEAR, K.DECIDED_REFUSE})
-VALUES: Final = frozenset({Effect.MASTER_HANDLE, Effect.HOLD_NUMBER})
 Row = dict[str, Any]
 Stored = Mapping[int, tuple[int, int]]
 """Word and newest filing of subjects, as the contract stores them."""
@@ -124,7 +123,7 @@ def _entry_row(batch: IncludedBatch, each: IncludedEntry) -> Row:
         "rejection": None if each.rejection is None else int(each.rejection),
         "cleared": Effect.CLEARED in codes,
         "referred": Effect.REFERRED in codes,
-        "value": next((effect.value for effect in each.effects if effect.code in VALUES), None),
+        "value": next((effect.value for effect in each.effects if effect.code in VALUED), None),
     }
 
 

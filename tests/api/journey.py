@@ -54,8 +54,9 @@ class Journey:
 
     def filed(self) -> Journey:
         country = country_number("US")
+        orders = (self.courier.inbox.find(self.reference),)
         shipment = Shipment(
-            self.reference, (self.reference,), Transport(country, country, 1, OFFICE, 0), self.now, "shop-01",
+            self.reference, orders, Transport(country, country, 1, OFFICE, 0), self.now, "shop-01",
             consignee=self.consignee,
         )  # fmt: skip
         self.parcel = self.courier.file(shipment)

@@ -60,7 +60,8 @@ class Shops(Desk):
         self.settle()
         for batch in self.node.included(1):
             self.courier.watch(batch)
-        parcel = self.courier.file(Shipment(house, (house,), TRANSPORT, self.now, shop, consignee=person))
+        orders = (self.courier.inbox.find(house),)
+        parcel = self.courier.file(Shipment(house, orders, TRANSPORT, self.now, shop, consignee=person))
         self.courier.writer.flush(self.now)
         self.settle()
         return parcel
@@ -139,7 +140,7 @@ def test_a_correction_takes_the_place_of_what_was_declared_before(shops: Shops) 
     shops.run()
     filed = shops.courier.parcels["H1"].shipment
     stranger = dict(PERSON | {"name": "다른 사람"})
-    shops.courier.correct(Shipment("H1", ("H1",), filed.transport, shops.now, filed.shop, consignee=stranger))
+    shops.courier.correct(Shipment("H1", filed.orders, filed.transport, shops.now, filed.shop, consignee=stranger))
     shops.courier.writer.flush(shops.now)
     shops.settle()
     shops.run()

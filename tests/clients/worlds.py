@@ -24,7 +24,7 @@ from node.evm.executor import Driver
 from node.follower import Follower
 from node.remote import RemoteNode
 from node.sealer import Sealer
-from node.service import NodeService
+from node.service import NodeService, wait_until
 from node.store import MemoryStore
 from tests.node.days import SEED, follower_key, sealer_keys
 from tests.node.serving import TOKEN, served
@@ -55,6 +55,10 @@ class Network:
 
     def now(self) -> int:
         return self.clock.now()
+
+    def settle(self) -> None:
+        """Wait until nothing waits for a block."""
+        assert wait_until(lambda: self.node.status()["queued"] == 0, 10)
 
     def file_parcels(
         self, folder: Path, book: Book, count: int, label: str = "HB", flight: str = "180-00000001"

@@ -295,7 +295,8 @@ class Trade:
         for batch in sealer.included(1):
             self._courier.watch(batch)
         sealer.close()
-        shipment = Shipment(name, (name,), Transport(country, country, 1, 40, 0), now, "shop-09", consignee=person)
+        orders = (self._courier.inbox.find(name),)
+        shipment = Shipment(name, orders, Transport(country, country, 1, 40, 0), now, "shop-09", consignee=person)
         self.parcels.append(self._courier.file(shipment))
         self._courier.writer.flush(now)
         self._courier.writer.write(Entry(self.parcels[-1], K.CARRIED_IN, now))

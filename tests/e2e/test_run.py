@@ -96,22 +96,24 @@ def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path
         "--passphrase-file", str(tmp_path / "word"), "--spool", str(tmp_path / "spool"),
         "--open-key", str(tmp_path / "open.pem"),
     ]  # fmt: skip
-    inbox = clearance("courier", "inbox", "--json", *common)
+    inbox = clearance("courier", "inbox", "--all", "--json", *common)
     assert inbox.returncode == 0, inbox.stderr
     orders = json.loads(inbox.stdout)["orders"]
     assert orders
     assert all(order["signed_by"] != orders[0]["order"] for order in orders)
-    reference = orders[0]["reference"]
+    reference, order = next((each["reference"], each["order"]) for each in orders if each["parcel"])
+    common += ["--home", str(tmp_path / "courier")]
     draft = clearance(
-        "courier", "file", "HBTEST", reference, "--draft", "--json", "--dispatch", "US", "--office", "40", *common
+        "courier", "file", "HBTEST", order, "--draft", "--json", "--dispatch", "US", "--office", "40", *common
     )
     assert draft.returncode == 0, draft.stderr
     signed_by = {row["field"]: row["signed_by"] for row in json.loads(draft.stdout)["draft"]}
-    assert signed_by[f"{reference} price"] == orders[0]["signed_by"] != signed_by["office"]
-    filed = clearance("courier", "file", "HBTEST", reference, "--dispatch", "US", "--office", "40", "--json", *common)
+    assert signed_by[f"{reference} price"] in {each["signed_by"] for each in orders}
+    assert signed_by["office"] == HANDLES["courier-1"]
+    filed = clearance("courier", "file", "HBTEST", order, "--dispatch", "US", "--office", "40", "--json", *common)
     assert filed.returncode == 1, filed.stderr  # that order is used already: the entry is rejected and explained
     assert filed.stdout, filed.stderr
-    assert json.loads(filed.stdout)["entries"][0]["outcome"] == "ORDER_NOT_OPEN"
+    assert json.loads(filed.stdout)["entries"][0]["reason"]["code"] == "entry.order-not-open"
 
 
 def fetch_payloads(running: Running, keyring: Keyring, folder: Path) -> None:

@@ -1,0 +1,175 @@
+"""Seller and courier by their own commands, through a real gateway and straight at a node."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.governance import change
+from clients.sample.day import BROKER_KINDS
+from clients.sample.members import HANDLES
+from node.service import wait_until
+from tests.api.test_buyer import person
+from tests.api.world import KEYRING, World
+from tests.commands import Done, clearance
+from tests.node.days import SEED
+from tests.node.serving import TOKEN
+
+ORDER = {
+    "reference": "R1", "price": "30.00", "currency": "USD", "goods_class": 1, "quantity": 1, "use": "personal",
+    "description": "a made-up thing", "hs6": "640399", "courier": HANDLES["courier-2"], "buyer": person(40),
+}  # fmt: skip
+WAY = ("--dispatch", "US", "--office", "40")
+
+
+@dataclass
+class Desk:
+    """Folders of a shop and its couriers, and their way to the ledger."""
+
+    service: World
+    folder: Path
+    where: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        self.where = self.where or ("--api", self.service.url)
+
+    def at_node(self) -> Desk:
+        spool = str(self.folder / "spool")
+        return Desk(self.service, self.folder, ("--node", self.service.sealer.url, "--token", TOKEN, "--spool", spool))
+
+    def file(self, name: str, **changes: object) -> str:
+        path = self.folder / f"{name}.json"
+        path.write_text(json.dumps(ORDER | changes))
+        return str(path)
+
+    def shop(self, *words: str) -> Done:
+        home = ("--home", str(self.folder / "shop"))
+        return clearance("seller", *words, *self.where, *home, "--demo-seed", str(SEED), "--as", "shop-01", "--json")
+
+    def courier(self, *words: str, name: str = "courier-1", as_json: bool = True) -> Done:
+        told = ("--json",) if as_json else ()
+        where = self.where[:4] if words[0] in ("master", "event") else self.where
+        home = () if words[0] in ("inbox", "event") else ("--home", str(self.folder / name))
+        return clearance("courier", *words, *where, *home, "--demo-seed", str(SEED), "--as", name, *told)
+
+    def inbox(self, *words: str, name: str = "courier-1") -> list[str]:
+        done = self.courier("inbox", *words, name=name)
+        assert done.status == 0, done
+        return [each["reference"] for each in done.json["orders"]]
+
+
+@pytest.fixture
+def desk(service: World, tmp_path: Path) -> Desk:
+    return Desk(service, tmp_path)
+
+
+def recorded(done: Done) -> dict[str, Any]:
+    """Return the one entry that was recorded."""
+    assert done.status == 0, done
+    (entry,) = done.json["entries"]
+    assert entry["outcome"] == "recorded"
+    found: dict[str, Any] = entry
+    return found
+
+
+def settled(service: World, parcel: str, *status: str) -> Callable[[], bool]:
+    return lambda: set(status) <= set(service.party("courier-1").parcel(int(parcel, 16))["status"])
+
+
+def test_ordered_reassigned_filed_corrected_and_cleared_by_commands_alone(desk: Desk) -> None:
+    service, order = desk.service, desk.file("order")
+    first = recorded(desk.shop("order", order))
+    assert desk.shop("order", order).json["entries"][0]["subject"] == first["subject"], "the same order, not another"
+    assert desk.inbox(name="courier-2") == ["R1"]
+    moved = desk.shop("reassign", order, "--to", str(HANDLES["courier-1"]))
+    assert recorded(moved)["subject"] == first["subject"]
+    assert (desk.inbox(name="courier-2"), desk.inbox()) == ([], ["R1"])
+
+    flight = recorded(desk.courier("master", "open", "180-00000011"))
+    assert desk.courier("master", "open", "180-00000011").status == 1
+    draft = desk.courier("file", "HB-1", "R1", "--draft", *WAY).json["draft"]
+    signed_by = {row["field"]: row["signed_by"] for row in draft}
+    assert (signed_by["R1 price"], signed_by["office"]) == (HANDLES["shop-01"], HANDLES["courier-1"])
+    filed = recorded(desk.courier("file", "HB-1", "R1", "--master", str(flight["value"]), *WAY))
+    parcel = filed["subject"]
+    assert wait_until(settled(service, parcel, "IDENTITY_OK", "SCREENED"), 30), "its payload is in the vault"
+    assert (desk.inbox(), desk.inbox("--all")) == ([], ["R1"])
+    used = desk.courier("inbox", "--all").json["orders"][0]["parcel"]
+    assert used == parcel
+
+    before = service.party("courier-1").parcel(int(parcel, 16))
+    recorded(desk.courier("correct", "HB-1", "--origin", "CN", "--master", str(flight["value"]), *WAY))
+    after = service.party("courier-1").parcel(int(parcel, 16))
+    assert after["generation"] == before["generation"] + 1
+    assert after["findings"] == []
+    assert wait_until(settled(service, parcel, "IDENTITY_OK", "SCREENED"), 30)
+    recorded(desk.courier("master", "arrived", "180-00000011"))
+    recorded(desk.courier("master", "unloaded", flight["subject"]))
+    assert recorded(desk.courier("event", parcel, "CARRIED_IN"))["effects"] == ["CLEARED"]
+
+
+def test_what_the_shop_keeps_is_its_secret_and_nobodys_data(desk: Desk) -> None:
+    order = desk.file("order", reference="R-kept", courier=HANDLES["courier-1"])
+    recorded(desk.shop("order", order))
+    kept = [path for path in (desk.folder / "shop").iterdir() if path.is_file()]
+    assert sorted(path.name for path in kept) == ["orders.jsonl", "secret"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    assert not any(value.encode() in path.read_bytes() for path in kept for value in person(40).values())
+    other = desk.shop("reassign", desk.file("changed", reference="R-kept", price="31.00"), "--to", "19")
+    assert (other.status, "No order with these facts" in other.stderr) == (1, True)
+    nobody = desk.shop("reassign", order, "--to", str(HANDLES["governor-1"]))
+    assert (nobody.status, "has no key for payloads" in nobody.stderr) == (1, True)
+    consignee = dict(person(40))
+    broken = desk.shop("order", desk.file("broken", quantity={"of": consignee["name"]}))
+    assert broken.status == 1
+    assert consignee["name"] not in broken.stderr
+    missing = desk.folder / "missing.json"
+    missing.write_text("{}")
+    assert "reference is missing" in desk.shop("order", str(missing)).stderr
+
+
+def test_a_box_without_order_is_declared_also_by_a_broker(desk: Desk) -> None:
+    service = desk.service
+    declared = desk.file("declared", consignee=person(41), shop="a shop abroad", price="25.50")
+    own = recorded(desk.courier("file", "HB-2", "--declare", declared, "--mode", "sea", *WAY))
+    assert wait_until(settled(service, own["subject"], "IDENTITY_OK"), 30)
+    assert "Nothing says what is in the box" in desk.courier("file", "HB-3", *WAY).stderr
+    assert "is no mode" in desk.courier("file", "HB-3", "--declare", declared, "--mode", "rail", *WAY).stderr
+    nobody = desk.folder / "nobody.json"
+    nobody.write_text(json.dumps(ORDER))
+    assert "consignee is missing" in desk.courier("file", "HB-3", "--declare", str(nobody), *WAY).stderr
+
+    domain = service.genesis
+    courier, broker = HANDLES["courier-1"], HANDLES["broker-1"]
+    cold = KEYRING.cold("courier-1")
+    change(service.sealer, cold, domain.chain_id, "let", courier, broker, BROKER_KINDS)
+    words = ("file", "HB-4", "--declare", declared, "--opener", str(courier), *WAY)
+    filed = recorded(desk.courier(*words, name="broker-1"))
+    assert service.party("courier-1").parcel(int(filed["subject"], 16))["opener"] == courier
+    again = desk.courier("correct", "HB-4", "--declare", declared, "--declared", *WAY[:2], "--office", "20",
+                         "--opener", str(courier), name="broker-1")  # fmt: skip
+    assert recorded(again)["subject"] == filed["subject"]
+
+
+def test_the_same_at_a_node_with_a_folder_of_payloads(desk: Desk) -> None:
+    node = desk.at_node()
+    order = node.file("order", reference="R-node", courier=HANDLES["courier-1"], description="[/red] a [bold]thing")
+    recorded(node.shop("order", order))
+    assert node.inbox() == ["R-node"], "what other shops put into the vault is not in the folder"
+    shown = node.courier("inbox", as_json=False)
+    assert (shown.status, "[/red] a [bold]thing" in shown.stdout) == (0, True), shown
+    assert "Its payload has not come." in shown.stdout
+    filed = recorded(node.courier("file", "HB-N", "R-node", *WAY))
+    again = node.courier("file", "HB-N2", "R-node", *WAY)
+    assert (again.status, again.json["entries"][0]["reason"]["code"]) == (1, "entry.order-not-open")
+    assert node.inbox() == []
+    assert [each["parcel"] for each in node.courier("inbox", "--all").json["orders"]] == [filed["subject"]]
+    bare = Desk(node.service, node.folder, node.where[:4])
+    assert "Give it with --spool" in bare.courier("inbox").stderr
+    assert "Give it with --spool" in bare.shop("order", order).stderr
