@@ -14,9 +14,10 @@ from api.auth import PUBLIC, TheGateway
 from api.identity.answers import Holder
 from api.identity.familiar import spend_code
 from api.identity.shown import shown_uses, status_of, time_line
+from api.limits import spend_public
 from api.pages.rendering import KST, page
 from api.problems import APIError, not_found
-from api.routes.buyer import COOKIE, TheDesk, counted, number_state, spend_public, use_page
+from api.routes.buyer import COOKIE, TheDesk, counted, number_state, use_page
 from ledger.domain.findings import Sentence
 from ledger.store import uses
 from ledger.store.tables.identity import AnswerRow
@@ -38,7 +39,7 @@ def visitor(request: Request, desk: TheDesk) -> Holder:
     token = request.cookies.get(COOKIE)
     if not token:
         raise APIError("auth.required", "You are not signed in.", hint="Sign in with a one-time code.")
-    return counted(request, desk.sign_in.holder(token))
+    return counted(request, desk, token)
 
 
 visitor.authorises = True  # type: ignore[attr-defined]  # what the walk over all routes looks for
@@ -59,7 +60,7 @@ def poster(holder: Visitor, csrf: Text = "") -> Holder:
 Poster = Annotated[Holder, Depends(poster)]
 
 
-@router.get("/", openapi_extra=PUBLIC)
+@router.get("/", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def home(request: Request) -> Response:
     """Lead to the uses, or to the sign-in."""
     if request.cookies.get(COOKIE):

@@ -18,7 +18,7 @@ from api.identity.desk import Desk
 from api.identity.familiar import spend_code
 from api.identity.judgement import is_frozen
 from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_uses, status_of, time_line
-from api.limits import RateLimits
+from api.limits import source_of, spend, spend_public
 from api.problems import APIError, not_found
 from api.routes.fields import Data
 from api.routes.shown import instant
@@ -50,28 +50,26 @@ def buyer(
     """
     if given is None:
         raise APIError("auth.required", "You are not signed in.", hint="Sign in with a one-time code.")
-    return counted(request, desk.sign_in.holder(given.credentials))
+    return counted(request, desk, given.credentials)
 
 
 buyer.authorises = True  # type: ignore[attr-defined]  # what the walk over all routes looks for
 Buyer = Annotated[Holder, Depends(buyer)]
 
 
-def counted(request: Request, holder: Holder) -> Holder:
-    """Count a call of a holder.
+def counted(request: Request, desk: Desk, token: str) -> Holder:
+    """Return whose session a token is, and count the call: his, or that of an address whose token opens nothing.
 
     Raises:
-        APIError: too many.
+        APIError: nobody is signed in, or too many calls.
     """
-    limits: RateLimits = request.app.state.limits
-    limits.spend("buyer", holder.person.hex())
+    try:
+        holder = desk.sign_in.holder(token)
+    except APIError:
+        spend(request, "public", source_of(request))
+        raise
+    spend(request, "buyer", holder.person.hex())
     return holder
-
-
-async def spend_public(request: Request) -> None:
-    """Count a call of somebody who is not signed in, by address."""
-    limits: RateLimits = request.app.state.limits
-    limits.spend("public", request.client.host if request.client else "")
 
 
 class CodeIn(BaseModel):

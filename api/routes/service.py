@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import PUBLIC, TheGateway
 from api.documented.shapes import CODES
+from api.limits import spend_public
 from api.problems import STATUS, not_found
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
@@ -53,7 +54,7 @@ def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[st
     }
 
 
-@router.get("/v1/chain", openapi_extra=PUBLIC)
+@router.get("/v1/chain", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def chain(gateway: TheGateway) -> dict[str, Any]:
     """Say which chain this gateway serves: what a client needs to sign for it."""
     domain = gateway.genesis.domain
@@ -68,13 +69,13 @@ def chain(gateway: TheGateway) -> dict[str, Any]:
     }
 
 
-@router.get("/errors", openapi_extra=PUBLIC)
+@router.get("/errors", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def errors() -> dict[str, Any]:
     """List every stable code."""
     return {"object": "list", "data": [explained(code) for code in CODES], "has_more": False}
 
 
-@router.get("/errors/{code}", openapi_extra=PUBLIC)
+@router.get("/errors/{code}", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def error(code: str) -> dict[str, Any]:
     """Explain a code: the page that `type` of a problem names."""
     if code not in CODES:
