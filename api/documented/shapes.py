@@ -88,6 +88,7 @@ class Chain(BaseModel):
     genesis_hash: Hex
     demo: bool
     payload_keys: dict[str, Hex] = Field(description="X25519 public keys that payloads are sealed to, by org.")
+    identity_keys: list[Hex] = Field(description="Addresses that sign receipts of holders' answers.")
     time: int = Field(description="Seconds UTC.")
 
 

@@ -24,6 +24,7 @@ from api.identity.filed import Content, Filed, FilingReader
 from api.identity.judgement import Cause, Judgement, Verified, judge
 from api.identity.recording import Recorder, Round
 from api.identity.verifier import Outcome, OwnRegister, Verifier
+from ledger.answers import OwedStop
 from ledger.chain.batch import Batch, Entry
 from ledger.chain.state import Parcel
 from ledger.domain.errors import InvalidPCCC
@@ -208,10 +209,11 @@ class IdentityAuthority:
         declared = dt.datetime.fromtimestamp(row.filed_at, dt.UTC) if row.filed_at else now
         return uses.note_use(session, self._seals, person, row.id, shown, declared, receiver_differs=False)
 
-    def stop(self, session: Session, row: ParcelRow, about: str, cause: Cause, now: dt.datetime) -> None:
-        """Decide to stop a parcel; at once if it may be carried in any moment, else within the spread."""
+    def stop(self, session: Session, row: ParcelRow, about: str, cause: Cause, now: dt.datetime) -> OwedStop:
+        """Decide to stop a parcel, at once if it may be carried in any moment, else within the spread; return that."""
         delay = dt.timedelta(0) if self._has_landed(session, row) else SPREAD * self._dice.random()
-        uses.say(session, row.id, K.IDENTITY_STOPPED, about, cause.value, now + delay)
+        said = uses.say(session, row.id, K.IDENTITY_STOPPED, about, cause.value, now + delay)
+        return OwedStop(int.from_bytes(row.id, "big"), cause_digest(said.cause, said.salt))
 
     @staticmethod
     def _has_landed(session: Session, row: ParcelRow) -> bool:

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.auth import PUBLIC, TheGateway
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway
-from api.identity.answers import ANSWERS, Holder
+from api.identity.answers import ANSWERS, Holder, Said
 from api.identity.desk import Desk
 from api.identity.familiar import spend_code
 from api.identity.judgement import is_frozen
@@ -90,36 +90,41 @@ class SessionIn(BaseModel):
     device_key: Data | None = Field(default=None, description="Public key of the device, uncompressed P-256 point.")
 
 
-class AnswerIn(BaseModel):
-    """What the holder says of one use."""
+class SaidIn(BaseModel):
+    """How an answer is said (docs/protocol.md): the statement's time and nonce, and the device's signature over it."""
 
     model_config = ConfigDict(extra="forbid")
-    answer: str = Field(pattern=f"^({'|'.join(ANSWERS)})$", examples=["denied"])
+    at: int | None = Field(default=None, ge=0, le=1 << 40, description="Seconds UTC, by the device's clock.")
+    nonce: str | None = Field(default=None, pattern="^[0-9a-f]{32}$", description="Sent again, it is the same answer.")
     signature: Data | None = Field(default=None, description="Of the device, over the statement; r and s, 64 bytes.")
 
+    def said(self) -> Said:
+        """Return it as the authority takes it."""
+        return Said(self.signature, self.at, self.nonce)
 
-class FreezeIn(BaseModel):
+
+class AnswerIn(SaidIn):
+    """What the holder says of one use."""
+
+    answer: str = Field(pattern=f"^({'|'.join(ANSWERS)})$", examples=["denied"])
+
+
+class FreezeIn(SaidIn):
     """What to let through while the number is frozen."""
 
-    model_config = ConfigDict(extra="forbid")
-    exempt: list[str] = Field(default_factory=list, max_length=500)
-    signature: Data | None = None
+    exempt: list[str] = Field(default_factory=list, max_length=500, description="Ids of uses under way.")
 
 
-class ThawIn(BaseModel):
+class ThawIn(SaidIn):
     """Until when the number may be used."""
 
-    model_config = ConfigDict(extra="forbid")
     until: AwareDatetime
-    signature: Data | None = None
 
 
-class ConsentIn(BaseModel):
+class ConsentIn(SaidIn):
     """Whether nothing is cleared without the holder's consent."""
 
-    model_config = ConfigDict(extra="forbid")
     on: bool
-    signature: Data | None = None
 
 
 @router.post("/v1/buyer/codes", status_code=202, openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
@@ -183,7 +188,7 @@ def read(name: str, holder: Buyer, desk: TheDesk, gateway: TheGateway, response:
 @router.post("/v1/buyer/uses/{name}/answers", status_code=201)
 def answer(name: str, body: AnswerIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Say whose a parcel is: confirmed, gift, denied, consented. Comes back with a receipt signed by the authority."""
-    return receipt(desk.answers.about_use(holder, name[:60], body.answer, body.signature))
+    return receipt(desk.answers.about_use(holder, name[:60], body.answer, body.said()))
 
 
 @router.get("/v1/buyer/answers/{name}")
@@ -235,19 +240,19 @@ def number_state(gateway: Gateway, desk: Desk, holder: Holder) -> tuple[dict[str
 @router.post("/v1/buyer/number/freeze", status_code=201)
 def freeze(body: FreezeIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Freeze my number; parcels under way are stopped but for those I let through."""
-    return receipt(desk.answers.freeze(holder, body.exempt, body.signature))
+    return receipt(desk.answers.freeze(holder, body.exempt, body.said()))
 
 
 @router.post("/v1/buyer/number/thaw", status_code=201)
 def thaw(body: ThawIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Let my number be used until a moment; needs my device's signature."""
-    return receipt(desk.answers.thaw(holder, body.until, body.signature))
+    return receipt(desk.answers.thaw(holder, body.until, body.said()))
 
 
 @router.post("/v1/buyer/number/consent-first", status_code=201)
 def consent_first(body: ConsentIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Have nothing cleared that I have not agreed to; needs my device's signature."""
-    return receipt(desk.answers.consent_first(holder, body.signature, on=body.on))
+    return receipt(desk.answers.consent_first(holder, body.said(), on=body.on))
 
 
 @router.get("/v1/parcel-links/{link}", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])

@@ -36,7 +36,7 @@ app.command("run")(run.run)
 app.command("up")(up.up)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
-for each in (audit_said.receipts, audit_said.orders, audit_said.key):
+for each in (audit_said.receipts, audit_said.answers, audit_said.orders, audit_said.key):
     audit.app.command()(each)
 app.add_typer(audit.app, name="audit")
 app.add_typer(node.app, name="node")

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import httpx
-from eth_hash.auto import keccak
 
-from clients.device import DeviceKey, statement
+from clients.device import DeviceKey
+from clients.sdk.answers import Trust, check_receipt
 from clients.sdk.problems import Problem, Unexpected, Unreachable
-from ledger.commitments import LedgerDomain
-from ledger.keys import BadSignature, recover
+from ledger.answers import Mark, statement
 
 Document = dict[str, Any]
 MAX_PAGES = 500
@@ -22,8 +21,15 @@ MAX_PAGES = 500
 class BuyerClient:
     """One holder at one gateway. Use it in `with`."""
 
-    def __init__(self, url: str, token: str = "", device: DeviceKey | None = None, timeout: float = 30.0) -> None:
-        """Take the gateway's address, the session's token, and the device's key where something is signed."""
+    def __init__(
+        self, url: str, token: str = "", device: DeviceKey | None = None, timeout: float = 30.0,
+        trust: Trust | None = None,
+    ) -> None:  # fmt: skip
+        """Take the gateway's address, the session's token, and the device's key where something is signed.
+
+        `trust` says who may sign receipts, from a reviewed genesis file; without it the gateway says so itself.
+        """
+        self._trust = trust
         self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
         self._device = device
         self.token = token
@@ -75,40 +81,42 @@ class BuyerClient:
     # -------------------------------------------------------------------------------------------------------- answers
     def answer(self, name: str, what: str) -> Document:
         """Say whose a parcel is: confirmed, gift, denied, consented. Return the answer with its receipt."""
-        text = statement(what, name)
-        return self._said(f"/v1/buyer/uses/{_part(name)}/answers", {"answer": what}, text)
+        details = {"parcel": self.use(name)["parcel"]}
+        return self._said(f"/v1/buyer/uses/{_part(name)}/answers", {"answer": what}, what, name, details)
 
     def freeze(self, exempt: Sequence[str] = ()) -> Document:
         """Freeze the number; parcels under way are stopped but for those let through."""
-        text = statement("frozen", "number", {"exempt": sorted(exempt)})
-        return self._said("/v1/buyer/number/freeze", {"exempt": list(exempt)}, text)
+        parcels = {use["id"]: use["parcel"] for use in self.number()["under_way"]} if exempt else {}
+        if not set(exempt) <= parcels.keys():
+            raise Unexpected("That use is not under way.", hint="See `clearance buyer freeze --preview`.")
+        details = {"exempt": sorted(parcels[name] for name in exempt)}
+        return self._said("/v1/buyer/number/freeze", {"exempt": list(exempt)}, "frozen", "number", details)
 
     def thaw(self, until: dt.datetime) -> Document:
         """Let the number be used until a moment."""
         moment = until.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        text = statement("thawed", "number", {"until": moment})
-        return self._said("/v1/buyer/number/thaw", {"until": moment}, text)
+        return self._said("/v1/buyer/number/thaw", {"until": moment}, "thawed", "number", {"until": moment})
 
     def consent_first(self, *, on: bool) -> Document:
         """Have nothing cleared that the holder has not agreed to, or take that back."""
-        text = statement("consent_first" if on else "no_consent_first", "number")
-        return self._said("/v1/buyer/number/consent-first", {"on": on}, text)
+        what = "consent_first" if on else "no_consent_first"
+        return self._said("/v1/buyer/number/consent-first", {"on": on}, what, "number")
 
-    def _said(self, path: str, body: Document, text: str) -> Document:
+    def _said(self, path: str, body: Document, what: str, about: str, details: Document | None = None) -> Document:
         """Send an answer with the device's signature, and check the receipt before anybody relies on it.
 
         Raises:
-            Unexpected: the receipt is not for what was said.
+            Unexpected: the receipt is not for what was said, or not signed by an identity authority.
         """
+        mark = Mark.fresh()
+        text, signature = statement(what, about, mark, details), None
         if self._device:
-            body["signature"] = "0x" + self._device.sign(text).hex()
-        found = self._told("POST", path, body)
-        found["receipt_signer"] = "0x" + receipt_signer(found["receipt"], text, self._domain()).hex()
+            signature = self._device.sign(text)
+            body["signature"] = "0x" + signature.hex()
+        found = self._told("POST", path, body | {"at": mark.at, "nonce": mark.nonce})
+        trust = self._trust or Trust.of_chain(self._told("GET", "/v1/chain"))
+        found["receipt_signer"] = "0x" + check_receipt(found["receipt"], text, signature, trust).hex()
         return found
-
-    def _domain(self) -> LedgerDomain:
-        chain = self._told("GET", "/v1/chain")
-        return LedgerDomain(int(chain["chain_id"]), bytes.fromhex(chain["contract"][2:]))
 
     # -------------------------------------------------------------------------------------------------------- calling
     def _told(self, method: str, path: str, body: Document | None = None, query: Document | None = None) -> Document:
@@ -128,22 +136,6 @@ class BuyerClient:
         if not isinstance(found, dict):
             raise Unexpected("The gateway answered with no object.", hint="Check that it is a gateway.")
         return found
-
-
-def receipt_signer(receipt: Document, text: str, domain: LedgerDomain) -> bytes:
-    """Return the address that signed a receipt for a statement.
-
-    Raises:
-        Unexpected: it is for another statement, or its signature is none.
-    """
-    try:
-        digest = keccak(text.encode())
-        if receipt["statement"] != text or receipt["digest"] != "0x" + digest.hex():
-            raise Unexpected("The receipt is for something else than was said.", hint="Keep it, and ask customs.")
-        typed = domain.answer_digest(digest, int(receipt["at"]), signed=bool(receipt["signed_by_buyer"]))
-        return recover(typed, bytes.fromhex(receipt["signature"][2:]))
-    except (KeyError, TypeError, ValueError, BadSignature) as error:
-        raise Unexpected("The receipt carries no valid signature.", hint="Keep it, and ask customs.") from error
 
 
 def _part(name: str) -> str:

@@ -17,6 +17,7 @@ from api.identity.verifier import Verifier
 from clients.cli.api import gateway, open_database
 from clients.cli.authority import AuthorityFiles
 from clients.cli.node import bind
+from clients.cli.processes import KEEP_ALIVE
 from clients.sample.members import HANDLES, Keyring, sample_genesis
 from clients.sample.plan import DAYS, START
 from ledger.chain.batch import Batch, Entry
@@ -195,7 +196,7 @@ def world(
 def served_app(app: Any) -> Iterator[str]:
     """Serve an application on a free port of loopback; yield its address."""
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_keep_alive=KEEP_ALIVE))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     if not wait_until(lambda: server.started, 10):
