@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from api.auth import Member, TheGateway
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway, Hooks
+from api.idempotency import IdempotentRoute
 from api.problems import APIError, not_found
 from api.routes.shown import hexed, instant
 from api.webhooks import signing
@@ -21,7 +22,7 @@ from ledger.store import events, webhooks
 from ledger.store.database import Session
 from ledger.store.tables.webhooks import AttemptRow, DeliveryRow, WebhookRow
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(tags=["webhooks"], route_class=IdempotentRoute)
 MAX_WEBHOOKS: Final = 8
 """Webhooks of one org."""
 PRIVATE: Final = "private, no-store"
