@@ -55,7 +55,7 @@ def create_app(
     )
     app.state.gateway = gateway
     app.state.screening = screening
-    app.state.limits = RateLimits()
+    app.state.limits = RateLimits(gateway.rates)
     app.state.streams = Streams(everybody=gateway.bounds.streams)
     app.state.waits = Places(gateway.bounds.waits)
     app.state.writers = CapacityLimiter(WRITERS)

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.gateway import Gateway
+from api.limits import source_of, spend
 from api.problems import APIError, not_found
 from ledger.domain.roles import Role
 from ledger.store import access
@@ -32,18 +33,20 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 
 def member(request: Request, gateway: TheGateway, given: Credentials) -> Caller:
-    """Return the member that calls.
+    """Return the member that calls, and count the call: as a read or a write of its key.
 
     Raises:
-        APIError: no token, or one that is over.
+        APIError: no token, one that is over, or too many calls.
     """
     if given is None:
         raise APIError("auth.required", "No access token was sent.", hint="Send Authorization: Bearer ...")
     with gateway.database.read() as session:
         caller = access.caller_of(session, given.credentials, gateway.now())
     if caller is None:
+        spend(request, "public", source_of(request))
         raise APIError("auth.required", "The access token is unknown or over.", hint="Sign in again.")
     request.scope["caller"] = caller.name
+    spend(request, "read" if request.method == "GET" else "write", caller.name)
     return caller
 
 

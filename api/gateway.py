@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -43,6 +43,7 @@ class Gateway:
         chain_time: the chain's time, seconds UTC: a replay's clock on a demo chain, else the machine's.
         secret: signs list cursors; 32 bytes.
         hooks: None if this gateway sends no webhooks.
+        rates: how often one identity may ask, where that is not what `api.limits.LIMITS` says.
         bounds: beyond them callers are pushed back.
         bells: rung where work comes up, so that jobs need not look for it all the time.
     """
@@ -56,6 +57,7 @@ class Gateway:
     now: Callable[[], dt.datetime]
     chain_time: Callable[[], int]
     hooks: Hooks | None = None
+    rates: Mapping[str, str] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     bells: Bells = field(default_factory=Bells)
 

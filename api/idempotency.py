@@ -1,7 +1,8 @@
 """`Idempotency-Key` on writes (draft-ietf-httpapi-idempotency-key-header-07): the first answer is given for a day.
 
-A signed batch needs none, its hash is one; a key saves what has no name of its own. An answer that was never finished
-(the process died) is made anew after a minute: every write beneath is idempotent.
+A signed batch needs none, its hash is one, nor does a holder's answer, whose statement has a nonce; a key saves what
+has no name of its own: a webhook, its secret, a delivery sent again. An answer that was never finished (the process
+died) is made anew after a minute. Answers are kept sealed: one may hold a secret that is shown once.
 """
 
 from __future__ import annotations
@@ -9,23 +10,44 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.gateway import Gateway
+from api.limits import spend
 from api.problems import APIError
+from ledger.payloads import derive
 from ledger.store import access, idempotency
 
 UNFINISHED: Final = dt.timedelta(minutes=1)
-KEPT_HEADERS: Final = ("location", "content-type", "preference-applied")
+KEPT_HEADERS: Final = ("location", "content-type", "preference-applied", "cache-control")
+NONCE: Final = 12
+PARAMETER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "A key of your own, a UUID say. The same request under it gets the first answer for a day, marked"
+    " `Idempotent-Replayed`; another request is refused (422), so is the same while the first is in work (409).",
+}
+"""How the schema tells of the header."""
 
 
 class IdempotentRoute(APIRoute):
     """A route whose POST answers are kept under the caller's idempotency key."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Make the route; the schema tells of the header where it counts."""
+        if "POST" in (options.get("methods") or ()):
+            extra = options.get("openapi_extra") or {}
+            options["openapi_extra"] = extra | {"parameters": [PARAMETER]}
+        super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler."""
@@ -49,13 +71,14 @@ async def _once(request: Request, inner: Callable[[Request], Any], caller: str, 
     fingerprint = hashlib.sha256(told).digest()
     kept = await run_in_threadpool(_begin, gateway, caller, key, fingerprint)
     if kept is not None:
+        spend(request, "write", caller)
         return kept
     try:
         response: Response = await inner(request)
     except BaseException:
         await run_in_threadpool(_drop, gateway, caller, key)
         raise
-    await run_in_threadpool(_finish, gateway, caller, key, response)
+    await run_in_threadpool(_finish, gateway, caller, key, fingerprint, response)
     return response
 
 
@@ -82,13 +105,27 @@ def _begin(gateway: Gateway, caller: str, key: str, fingerprint: bytes) -> Respo
         if row.status is None:
             raise APIError("idempotency.running", "The first request is being handled.", hint="Ask again in a second.")
         headers = json.loads(row.headers) | {"Idempotent-Replayed": "true"}
-        return Response(row.body, row.status, headers)
+        return Response(_opened(gateway, row.body, fingerprint), row.status, headers)
 
 
-def _finish(gateway: Gateway, caller: str, key: str, response: Response) -> None:
+def _finish(gateway: Gateway, caller: str, key: str, fingerprint: bytes, response: Response) -> None:
     headers = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
+    body = _sealed(gateway, bytes(response.body), fingerprint)
     with gateway.database.write() as session:
-        idempotency.finish(session, caller, key, response.status_code, json.dumps(headers), bytes(response.body))
+        idempotency.finish(session, caller, key, response.status_code, json.dumps(headers), body)
+
+
+def _cipher(gateway: Gateway) -> ChaCha20Poly1305:
+    return ChaCha20Poly1305(derive(gateway.secret, "kept answers"))
+
+
+def _sealed(gateway: Gateway, body: bytes, fingerprint: bytes) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + _cipher(gateway).encrypt(nonce, body, fingerprint)
+
+
+def _opened(gateway: Gateway, kept: bytes, fingerprint: bytes) -> bytes:
+    return _cipher(gateway).decrypt(kept[:NONCE], kept[NONCE:], fingerprint)
 
 
 def _drop(gateway: Gateway, caller: str, key: str) -> None:

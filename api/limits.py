@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from fastapi import Request
@@ -11,11 +13,12 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from api.auth import Member
 from api.problems import APIError
+from ledger.domain.errors import LedgerError
 
-LIMITS: Final = {
+LIMITS: Final[Mapping[str, str]] = {
     "public": "600/minute",
+    "sign-in": "600/minute",
     "write": "6000/minute",
     "read": "6000/minute",
     "buyer": "240/minute",
@@ -23,17 +26,43 @@ LIMITS: Final = {
     "code-address": "60/hour",
     "plain-code": "20/hour",
 }
-"""Requests by class and identity. `public` and `code-address` count addresses, `code` one-time codes of a number and an
-address or of a proof of sign-in, `plain-code` those of a number whoever asks (`api.identity.familiar`)."""
+"""Requests by class and identity, unless a gateway is told others (`clearance api run --rate`).
+
+`write` and `read` count member keys, `buyer` holders of numbers. `public`, `sign-in` (of members: 300 an address and
+minute) and `code-address` count addresses, `public` tokens that open nothing too. `code` counts one-time codes of a
+number and an address or of a proof of sign-in, `plain-code` those of a number whoever asks (`api.identity.familiar`).
+"""
+
+
+def read_rates(texts: Iterable[str]) -> dict[str, str]:
+    """Read rates as an operator gives them: `read=100/second`.
+
+    Raises:
+        LedgerError: no class of the table, or no rate.
+    """
+    found = {}
+    for text in texts:
+        name, _, rate = text.partition("=")
+        try:
+            parse(rate)
+        except ValueError:
+            name = ""
+        if name not in LIMITS:
+            raise LedgerError(
+                f"{text[:60]} is no rate.", hint=f"Write {', '.join(LIMITS)} and a rate: read=6000/minute, say."
+            )
+        found[name] = rate
+    return found
 
 
 class RateLimits:
     """Counters of one gateway process."""
 
-    def __init__(self) -> None:
-        """Start with nothing spent."""
+    def __init__(self, rates: Mapping[str, str] | None = None) -> None:
+        """Start with nothing spent; `rates` stand before those of the table."""
         self._counters = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._limits: dict[str, RateLimitItem] = {name: parse(rule) for name, rule in LIMITS.items()}
+        self._told = {**LIMITS, **(rates or {})}
+        self._limits: dict[str, RateLimitItem] = {name: parse(rule) for name, rule in self._told.items()}
 
     def is_within(self, what: str, who: str) -> bool:
         """Count a request, and say whether there were not too many: for what is answered otherwise, not refused."""
@@ -50,12 +79,36 @@ class RateLimits:
             reset = self._counters.get_window_stats(rule, what, who).reset_time
             seconds = max(1, math.ceil(reset - time.time()))
             raise APIError(
-                "api.rate-limited", f"More than {LIMITS[what]} requests.", hint="Wait as Retry-After says.",
+                "api.rate-limited", f"More than {self._told[what]} requests.", hint="Wait as Retry-After says.",
                 retry_after=min(seconds, 3_600),
             )  # fmt: skip
 
 
-async def spend_write(request: Request, caller: Member) -> None:
-    """Count a write of a member."""
+def source_of(request: Request) -> str:
+    """Return what counts as one address: a household has a whole network of IPv6."""
+    address = request.client.host if request.client else ""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return found.exploded[:19] if isinstance(found, IPv6Address) else str(found)
+
+
+def spend(request: Request, what: str, who: str) -> None:
+    """Count a request of an identity.
+
+    Raises:
+        APIError: too many.
+    """
     limits: RateLimits = request.app.state.limits
-    limits.spend("write", caller.name)
+    limits.spend(what, who)
+
+
+async def spend_public(request: Request) -> None:
+    """Count a request of somebody who is not signed in, by address."""
+    spend(request, "public", source_of(request))
+
+
+async def spend_sign_in(request: Request) -> None:
+    """Count a step of a member's sign-in, by address: no key is known yet, and a challenge is a row."""
+    spend(request, "sign-in", source_of(request))

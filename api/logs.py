@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-PERSONAL: Final = re.compile(r"[Pp]\d{12}|01\d-?\d{3,4}-?\d{4}")
+PERSONAL: Final = re.compile(r"[Pp]\d{12}|(?:\+82[- ]?1|01)\d[- ]?\d{3,4}[- ]?\d{4}")
 """Identity numbers and mobile numbers, wherever they stand."""
 
 

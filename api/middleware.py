@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.bounds import Bounds, Places
@@ -33,8 +34,12 @@ HEADERS: Final = (
 )
 
 
-class TooLarge(Exception):
-    """The body is over the bound."""
+class TooLarge(HTTPException):
+    """The body is over the bound. Of all errors while a body is read FastAPI passes this kind on as it is."""
+
+    def __init__(self) -> None:
+        """Take the bound."""
+        super().__init__(413, f"More than {MAX_BODY} bytes.")
 
 
 class Frame:
@@ -53,24 +58,17 @@ class Frame:
         scope["request_id"] = request_id(scope)
         began = time.perf_counter()
         status = 500
-        started = False
 
         async def framed(message: Message) -> None:
-            nonlocal status, started
+            nonlocal status
             if message["type"] == "http.response.start":
-                status, started = message["status"], True
+                status = message["status"]
                 own = (b"x-request-id", scope["request_id"].encode())
                 message["headers"] = [*message["headers"], *HEADERS, own]
             await send(message)
 
         try:
             await self._admit(scope, receive, framed)
-        except TooLarge:
-            if not started:
-                answer = problem(
-                    "api.too-large", f"More than {MAX_BODY} bytes.", "Split it.", request_id=scope["request_id"]
-                )
-                await answer(scope, receive, framed)
         finally:
             note(scope, status, time.perf_counter() - began)
 

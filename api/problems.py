@@ -130,7 +130,8 @@ def install(
     @app.exception_handler(HTTPException)
     def by_status(request: Request, error: HTTPException) -> Response:
         code = {404: "api.not-found", 405: "api.method", 413: "api.too-large"}.get(error.status_code, "api.malformed")
-        found = problem(code, ERROR_TEXTS[code].en, "See /openapi.json.", request_id=_id(request))
+        hint = "Split it." if error.status_code == 413 else "See /openapi.json."
+        found = problem(code, ERROR_TEXTS[code].en, hint, request_id=_id(request))
         if error.status_code == 405 and error.headers:
             found.headers["Allow"] = error.headers.get("Allow", "")
         return found

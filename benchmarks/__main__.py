@@ -28,6 +28,7 @@ PARTS: Final = {
     "hashchain-api": "benchmarks.hashchain_api",
     "latency": "benchmarks.latency",
     "buyers": "benchmarks.buyers",
+    "pushback": "benchmarks.pushback",
     "plot": "benchmarks.plot",
 }
 """Modules by the name they are asked for, in the order they run."""

@@ -1,16 +1,15 @@
 """The key of a buyer's device (ECDSA P-256): it signs what the holder of a number says. Kept encrypted on disk.
 
-A statement is canonical JSON (RFC 8785), the same text in the browser, here and at the identity authority; its
-signature is r and s, 32 bytes each, over its SHA-256, as WebCrypto gives it.
+What it signs is a statement of `ledger.answers`; the signature is r and s, 32 bytes each, over its SHA-256, as
+WebCrypto gives it.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -29,11 +28,6 @@ class DeviceKeyFault(LedgerError):
     """The device's key cannot be used."""
 
     code = "device.unusable"
-
-
-def statement(what: str, about: str, details: dict[str, Any] | None = None) -> str:
-    """Return the text that a device signs."""
-    return rfc8785.dumps({"statement": "clearance.answer/v1", "what": what, "about": about} | (details or {})).decode()
 
 
 class DeviceKey:

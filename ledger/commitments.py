@@ -6,6 +6,7 @@ with a tag, so that no hash of one kind can be taken for another.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +27,7 @@ RECEIPT_TYPE: Final = keccak(b"Receipt(bytes32 batch,uint64 acceptedAt,uint64 in
 INCLUSION_TYPE: Final = keccak(b"Inclusion(bytes32 batch,uint64 height,bytes32 blockHash)")
 SEAL_TYPE: Final = keccak(b"Seal(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
 HEAD_TYPE: Final = keccak(b"Head(bytes32 genesisHash,uint64 height,bytes32 blockHash)")
-ANSWER_TYPE: Final = keccak(b"Answer(bytes32 digest,uint64 at,bool signedByBuyer)")
+ANSWER_TYPE: Final = keccak(b"Answer(bytes32 digest,uint64 at,bytes32 device,bytes32[] stops,uint64 stopsBy)")
 SIGN_IN_TYPE: Final = keccak(b"SignIn(address key,bytes32 challenge,uint64 expires)")
 
 MASK_160: Final = (1 << 160) - 1
@@ -91,9 +92,18 @@ class LedgerDomain:
         """Return the digest a follower signs for a head it executed and stored."""
         return self.typed(keccak(HEAD_TYPE + genesis_hash + word(height) + block_hash))
 
-    def answer_digest(self, statement: bytes, at: int, *, signed: bool) -> bytes:
-        """Return the digest the identity authority signs when it takes an answer of a number's holder."""
-        return self.typed(keccak(ANSWER_TYPE + statement + word(at) + word(int(signed))))
+    def answer_digest(self, statement: bytes, at: int, device: bytes, stops: Sequence[bytes], stops_by: int) -> bytes:
+        """Return the digest the identity authority signs when it takes an answer of a number's holder.
+
+        Args:
+            statement: hash of what was said.
+            at: chain's time, seconds UTC.
+            device: hash of the device's signature, zero where there is none.
+            stops: parcel and digest of every stop owed, in turn.
+            stops_by: chain's time by which they stand there, seconds UTC.
+        """
+        owed = keccak(b"".join(stops))
+        return self.typed(keccak(ANSWER_TYPE + statement + word(at) + device + owed + word(stops_by)))
 
     def sign_in_digest(self, key: bytes, challenge: bytes, expires: int) -> bytes:
         """Return the digest a member's key signs to sign in at a gateway: it says nothing that a batch could mean."""

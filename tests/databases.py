@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,23 +28,28 @@ def postgres() -> Iterator[str]:
         server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database without tables."""
-    if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'gateway.db'}")
-        yield database
-        database.close()
+@contextmanager
+def address_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield the address of an empty database of a kind: a file in the folder, or one on the PostgreSQL server."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'gateway.db'}"
         return
     address = request.getfixturevalue("postgres")
     name = f"t{uuid4().hex}"
     with psycopg.connect(address, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-    database = Database(address.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?"))
-    yield database
-    database.close()
+    yield address.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
     with psycopg.connect(address, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without tables."""
+    with address_of(request.param, tmp_path, request) as address:
+        database = Database(address)
+        yield database
+        database.close()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ class UseListed(BaseModel):
 
     object: Literal["use"]
     id: str
+    parcel: str = Field(description="Its id on chain, which statements and receipts name.")
     status: str
     shop: str
     goods: str

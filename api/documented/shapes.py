@@ -96,6 +96,7 @@ class Chain(BaseModel):
     demo: bool
     payload_keys: dict[str, Hex] = Field(description="X25519 public keys that payloads are sealed to, by org.")
     payload_readers: list[int] = Field(description="Orgs every payload is sealed to: they check and screen.")
+    identity_keys: list[Hex] = Field(description="Addresses that sign receipts of holders' answers.")
     time: int = Field(description="Seconds UTC.")
 
 

@@ -26,6 +26,7 @@ from api.identity.filed import Content, Filed, FilingReader
 from api.identity.judgement import Cause, Judgement, Verified, judge
 from api.identity.recording import Recorder, Round
 from api.identity.verifier import Outcome, OwnRegister, Verifier
+from ledger.answers import OwedStop
 from ledger.chain.batch import Batch, Entry
 from ledger.chain.state import Parcel
 from ledger.domain.errors import InvalidPCCC
@@ -212,11 +213,12 @@ class IdentityAuthority:
         declared = dt.datetime.fromtimestamp(row.filed_at, dt.UTC) if row.filed_at else now
         return uses.note_use(session, self._seals, person, row.id, shown, declared, receiver_differs=False)
 
-    def stop(self, session: Session, row: ParcelRow, about: str, cause: Cause, now: dt.datetime) -> None:
+    def stop(self, session: Session, row: ParcelRow, about: str, cause: Cause, now: dt.datetime) -> OwedStop:
         """Decide to stop a parcel: with the next cut, or within the spread if a freeze stops it in the air."""
         spreads = cause is Cause.FROZEN and not _has_landed(session, row)
         delay = SPREAD * self._dice.random() if spreads else dt.timedelta(0)
-        uses.say(session, row.id, K.IDENTITY_STOPPED, about, cause.value, now + delay)
+        said = uses.say(session, row.id, K.IDENTITY_STOPPED, about, cause.value, now + delay)
+        return OwedStop(int.from_bytes(row.id, "big"), cause_digest(said.cause, said.salt))
 
     # ------------------------------------------------------------------------------------------------------- cutting
     def cut(self) -> int:

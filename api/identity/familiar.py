@@ -12,12 +12,11 @@ import base64
 import hashlib
 import hmac
 import secrets
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from fastapi import Request
 
-from api.limits import RateLimits
+from api.limits import RateLimits, source_of
 from ledger.domain.errors import InvalidPCCC
 from ledger.domain.identifiers import PCCC
 
@@ -62,19 +61,10 @@ def spend_code(request: Request, secret: bytes, number: str, shown: str) -> int:
     if shown and is_proof(secret, number, shown):
         limits.spend("code", "proof " + shown)
         return DIGITS
-    source = _source(request.client.host if request.client else "")
+    source = source_of(request)
     limits.spend("code-address", source)
     limits.spend("code", f"{source} {_text(_mac(secret, 'counted', normal(number)))}")
     return DIGITS if limits.is_within("plain-code", _text(_mac(secret, "counted", normal(number)))) else MANY_DIGITS
-
-
-def _source(address: str) -> str:
-    """Return what counts as one address: a household has a whole network of IPv6."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    return found.exploded[:19] if isinstance(found, IPv6Address) else str(found)
 
 
 def _mac(secret: bytes, what: str, text: str) -> bytes:

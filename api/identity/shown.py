@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.identity.judgement import CAUSE_TEXTS, Cause
+from ledger.answers import parcel_text
 from ledger.chain.state import Parcel
 from ledger.domain.crosswalk import TRACE_BY_NUMBER
 from ledger.domain.findings import FINDING_TEXTS, Finding, Sentence
@@ -142,6 +143,7 @@ def as_dict(use: ShownUse) -> dict[str, Any]:
     return {
         "object": "use",
         "id": use.id,
+        "parcel": parcel_text(use.parcel),
         "status": use.status,
         "shop": use.shop,
         "goods": use.goods,

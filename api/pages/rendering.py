@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from api.pages.texts import TEXTS
+from ledger.answers import parcel_text
 from ledger.domain.findings import Sentence
 
 KST: Final = ZoneInfo("Asia/Seoul")
@@ -25,6 +26,7 @@ _ENVIRONMENT: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.globals["parcel_text"] = parcel_text
 
 
 def language_of(request: Request) -> str:
@@ -62,6 +64,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         say=lambda sentence: said(sentence, language),
         time=shown_time,
         other_language=str(request.url.include_query_params(lang=other).replace(scheme="", netloc="")),
+        now=int(request.app.state.gateway.now().timestamp()),
         demo=request.app.state.gateway.genesis.demo,
         **values,
     )

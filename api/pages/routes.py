@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import json
+import re
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.responses import RedirectResponse
 
 from api.auth import PUBLIC, TheGateway
-from api.identity.answers import Holder
+from api.identity.answers import Holder, Said
 from api.identity.familiar import spend_code
 from api.identity.shown import shown_uses, status_of, time_line
+from api.limits import spend_public
 from api.pages.rendering import KST, page
 from api.problems import APIError, not_found
-from api.routes.buyer import COOKIE, TheDesk, certificate_of_use, counted, number_state, spend_public, use_page
+from api.routes.buyer import COOKIE, TheDesk, certificate_of_use, counted, number_state, use_page
 from ledger.domain.findings import Sentence
 from ledger.store import uses
 from ledger.store.tables.identity import AnswerRow
@@ -38,7 +40,7 @@ def visitor(request: Request, desk: TheDesk) -> Holder:
     token = request.cookies.get(COOKIE)
     if not token:
         raise APIError("auth.required", "You are not signed in.", hint="Sign in with a one-time code.")
-    return counted(request, desk.sign_in.holder(token))
+    return counted(request, desk, token)
 
 
 visitor.authorises = True  # type: ignore[attr-defined]  # what the walk over all routes looks for
@@ -59,7 +61,23 @@ def poster(holder: Visitor, csrf: Text = "") -> Holder:
 Poster = Annotated[Holder, Depends(poster)]
 
 
-@router.get("/", openapi_extra=PUBLIC)
+def spoken(signature: Text = "", at: Text = "", nonce: Text = "") -> Said:
+    """Return how a form was said: signed by the browser's key, or not.
+
+    Raises:
+        APIError: a field that only the page's script fills holds something else.
+    """
+    if not signature:
+        return Said()
+    if not (at.isascii() and at.isdecimal() and len(at) < 13 and re.fullmatch("[0-9a-f]{32}", nonce)):
+        raise APIError("api.malformed", "A field is not what the page makes.", hint="Reload the page and try again.")
+    return Said(read_hex(signature), int(at), nonce)
+
+
+Spoken = Annotated[Said, Depends(spoken)]
+
+
+@router.get("/", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def home(request: Request) -> Response:
     """Lead to the uses, or to the sign-in."""
     if request.cookies.get(COOKIE):
@@ -137,10 +155,10 @@ def download(text: str, name: str) -> Response:
 
 @router.post("/uses/{name}/answer")
 def answer(
-    name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder: Poster, answer: Text, signature: Text = ""
+    name: str, request: Request, gateway: TheGateway, desk: TheDesk, holder: Poster, answer: Text, said: Spoken
 ) -> Response:
     """Take an answer and show its receipt."""
-    row = desk.answers.about_use(holder, name[:60], answer, read_hex(signature))
+    row = desk.answers.about_use(holder, name[:60], answer, said)
     with gateway.database.read() as session:
         found = uses.one(session, holder.person, name[:60])
     released = found is not None and status_of(found[1]) == "released"
@@ -182,28 +200,26 @@ def number(request: Request, gateway: TheGateway, desk: TheDesk, holder: Visitor
 
 @router.post("/number/freeze")
 def freeze(
-    request: Request, desk: TheDesk, holder: Poster, signature: Text = "",
+    request: Request, desk: TheDesk, holder: Poster, said: Spoken,
     exempt: Annotated[list[str] | None, Form()] = None,
 ) -> Response:  # fmt: skip
     """Freeze my number."""
-    return answered(request, holder, desk.answers.freeze(holder, (exempt or [])[:500], read_hex(signature)))
+    return answered(request, holder, desk.answers.freeze(holder, (exempt or [])[:500], said))
 
 
 @router.post("/number/thaw")
-def thaw(
-    request: Request, desk: TheDesk, holder: Poster, until: Annotated[dt.date, Form()], signature: Text = ""
-) -> Response:
+def thaw(request: Request, desk: TheDesk, holder: Poster, until: Annotated[dt.date, Form()], said: Spoken) -> Response:
     """Let my number be used until the end of a day in Korea."""
     moment = dt.datetime.combine(until, dt.time(23, 59, 59), KST)
-    return answered(request, holder, desk.answers.thaw(holder, moment, read_hex(signature)))
+    return answered(request, holder, desk.answers.thaw(holder, moment, said))
 
 
 @router.post("/number/consent-first")
 def consent_first(
-    request: Request, desk: TheDesk, holder: Poster, on: Annotated[bool, Form()], signature: Text = ""
+    request: Request, desk: TheDesk, holder: Poster, on: Annotated[bool, Form()], said: Spoken
 ) -> Response:
     """Have nothing cleared that I have not agreed to."""
-    return answered(request, holder, desk.answers.consent_first(holder, read_hex(signature), on=on))
+    return answered(request, holder, desk.answers.consent_first(holder, said, on=on))
 
 
 @router.get("/p/{link}", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])

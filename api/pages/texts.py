@@ -27,7 +27,7 @@ TEXTS: Final[dict[str, Sentence]] = {
         "입력하신 번호가 등록된 것과 같으면 인증번호를 보냈습니다. 3분 안에 입력해 주세요.",
         "If what you entered matches the register, a code is on its way. Enter it within 3 minutes.",
     ),
-    "sign_in.code": Sentence("인증번호 6자리", "6-digit code"),
+    "sign_in.code": Sentence("인증번호", "Code"),
     "sign_in.enter": Sentence("들어가기", "Sign in"),
     "sign_in.wrong": Sentence(
         "번호나 인증번호가 맞지 않거나 시간이 지났습니다. 다시 시도해 주세요.",
@@ -49,7 +49,6 @@ TEXTS: Final[dict[str, Sentence]] = {
         "이 기기의 열쇠로 서명합니다. 동의하기 전에는 통관되지 않습니다.",
         "You sign with this device's key. Without it the parcel is not cleared.",
     ),
-    "use.details": Sentence("자세히", "Details"),
     "use.shop": Sentence("쇼핑몰", "Shop"),
     "use.goods": Sentence("물건", "Goods"),
     "use.courier": Sentence("운송업체", "Courier"),
@@ -131,7 +130,6 @@ TEXTS: Final[dict[str, Sentence]] = {
     "absent.DUTY_OK": Sentence("세금 납부", "payment of duty"),
     "error": Sentence("할 수 없습니다", "That did not work"),
     "error.back": Sentence("돌아가기", "Go back"),
-    "not_found": Sentence("여기에는 회원님께 보여 드릴 것이 없습니다.", "There is nothing here for you."),
     "link.title": Sentence("이 물건의 상태", "Status of this parcel"),
     "kst": Sentence("한국 시각", "Korean time"),
 }

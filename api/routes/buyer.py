@@ -14,12 +14,12 @@ from api.auth import PUBLIC, TheGateway
 from api.certificates import certificate_of
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway
-from api.identity.answers import ANSWERS, Holder
+from api.identity.answers import ANSWERS, Holder, Said
 from api.identity.desk import Desk
 from api.identity.familiar import spend_code
 from api.identity.judgement import is_frozen
 from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_uses, status_of, time_line
-from api.limits import RateLimits
+from api.limits import source_of, spend, spend_public
 from api.problems import APIError, not_found
 from api.routes.fields import Data
 from api.routes.shown import instant
@@ -52,28 +52,26 @@ def buyer(
     """
     if given is None:
         raise APIError("auth.required", "You are not signed in.", hint="Sign in with a one-time code.")
-    return counted(request, desk.sign_in.holder(given.credentials))
+    return counted(request, desk, given.credentials)
 
 
 buyer.authorises = True  # type: ignore[attr-defined]  # what the walk over all routes looks for
 Buyer = Annotated[Holder, Depends(buyer)]
 
 
-def counted(request: Request, holder: Holder) -> Holder:
-    """Count a call of a holder.
+def counted(request: Request, desk: Desk, token: str) -> Holder:
+    """Return whose session a token is, and count the call: his, or that of an address whose token opens nothing.
 
     Raises:
-        APIError: too many.
+        APIError: nobody is signed in, or too many calls.
     """
-    limits: RateLimits = request.app.state.limits
-    limits.spend("buyer", holder.person.hex())
+    try:
+        holder = desk.sign_in.holder(token)
+    except APIError:
+        spend(request, "public", source_of(request))
+        raise
+    spend(request, "buyer", holder.person.hex())
     return holder
-
-
-async def spend_public(request: Request) -> None:
-    """Count a call of somebody who is not signed in, by address."""
-    limits: RateLimits = request.app.state.limits
-    limits.spend("public", request.client.host if request.client else "")
 
 
 class CodeIn(BaseModel):
@@ -94,36 +92,41 @@ class SessionIn(BaseModel):
     device_key: Data | None = Field(default=None, description="Public key of the device, uncompressed P-256 point.")
 
 
-class AnswerIn(BaseModel):
-    """What the holder says of one use."""
+class SaidIn(BaseModel):
+    """How an answer is said (docs/protocol.md): the statement's time and nonce, and the device's signature over it."""
 
     model_config = ConfigDict(extra="forbid")
-    answer: str = Field(pattern=f"^({'|'.join(ANSWERS)})$", examples=["denied"])
+    at: int | None = Field(default=None, ge=0, le=1 << 40, description="Seconds UTC, by the device's clock.")
+    nonce: str | None = Field(default=None, pattern="^[0-9a-f]{32}$", description="Sent again, it is the same answer.")
     signature: Data | None = Field(default=None, description="Of the device, over the statement; r and s, 64 bytes.")
 
+    def said(self) -> Said:
+        """Return it as the authority takes it."""
+        return Said(self.signature, self.at, self.nonce)
 
-class FreezeIn(BaseModel):
+
+class AnswerIn(SaidIn):
+    """What the holder says of one use."""
+
+    answer: str = Field(pattern=f"^({'|'.join(ANSWERS)})$", examples=["denied"])
+
+
+class FreezeIn(SaidIn):
     """What to let through while the number is frozen."""
 
-    model_config = ConfigDict(extra="forbid")
-    exempt: list[str] = Field(default_factory=list, max_length=500)
-    signature: Data | None = None
+    exempt: list[str] = Field(default_factory=list, max_length=500, description="Ids of uses under way.")
 
 
-class ThawIn(BaseModel):
+class ThawIn(SaidIn):
     """Until when the number may be used."""
 
-    model_config = ConfigDict(extra="forbid")
     until: AwareDatetime
-    signature: Data | None = None
 
 
-class ConsentIn(BaseModel):
+class ConsentIn(SaidIn):
     """Whether nothing is cleared without the holder's consent."""
 
-    model_config = ConfigDict(extra="forbid")
     on: bool
-    signature: Data | None = None
 
 
 @router.post("/v1/buyer/codes", status_code=202, openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
@@ -208,7 +211,7 @@ def certificate_of_use(gateway: Gateway, holder: Holder, name: str) -> Certifica
 @router.post("/v1/buyer/uses/{name}/answers", status_code=201)
 def answer(name: str, body: AnswerIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Say whose a parcel is: confirmed, gift, denied, consented. Comes back with a receipt signed by the authority."""
-    return receipt(desk.answers.about_use(holder, name[:60], body.answer, body.signature))
+    return receipt(desk.answers.about_use(holder, name[:60], body.answer, body.said()))
 
 
 @router.get("/v1/buyer/answers/{name}")
@@ -260,19 +263,19 @@ def number_state(gateway: Gateway, desk: Desk, holder: Holder) -> tuple[dict[str
 @router.post("/v1/buyer/number/freeze", status_code=201)
 def freeze(body: FreezeIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Freeze my number; parcels under way are stopped but for those I let through."""
-    return receipt(desk.answers.freeze(holder, body.exempt, body.signature))
+    return receipt(desk.answers.freeze(holder, body.exempt, body.said()))
 
 
 @router.post("/v1/buyer/number/thaw", status_code=201)
 def thaw(body: ThawIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Let my number be used until a moment; needs my device's signature."""
-    return receipt(desk.answers.thaw(holder, body.until, body.signature))
+    return receipt(desk.answers.thaw(holder, body.until, body.said()))
 
 
 @router.post("/v1/buyer/number/consent-first", status_code=201)
 def consent_first(body: ConsentIn, holder: Buyer, desk: TheDesk) -> dict[str, Any]:
     """Have nothing cleared that I have not agreed to; needs my device's signature."""
-    return receipt(desk.answers.consent_first(holder, body.signature, on=body.on))
+    return receipt(desk.answers.consent_first(holder, body.said(), on=body.on))
 
 
 @router.get("/v1/parcel-links/{link}", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])

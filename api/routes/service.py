@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import PUBLIC, TheGateway
 from api.documented.shapes import CODES
+from api.identity.desk import Desk
+from api.limits import spend_public
 from api.problems import STATUS, not_found
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
 from ledger.domain.rejections import REJECTION_TEXTS
+from ledger.domain.roles import Role
 from ledger.store import submissions, uses
 from ledger.store.migrations import check_current
 from ledger.store.projector import cursor_height
@@ -53,10 +56,12 @@ def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[st
     }
 
 
-@router.get("/v1/chain", openapi_extra=PUBLIC)
-def chain(gateway: TheGateway) -> dict[str, Any]:
+@router.get("/v1/chain", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
+def chain(gateway: TheGateway, request: Request) -> dict[str, Any]:
     """Say which chain this gateway serves: what a client needs to sign for it."""
     domain = gateway.genesis.domain
+    desk: Desk | None = getattr(request.app.state, "desk", None)
+    authorities = {key.address.lower() for key in gateway.genesis.keys if key.roles & Role.IDENTITY_AUTHORITY}
     return {
         "object": "chain",
         "chain_id": domain.chain_id,
@@ -65,17 +70,18 @@ def chain(gateway: TheGateway) -> dict[str, Any]:
         "demo": gateway.genesis.demo,
         "payload_keys": {str(org): "0x" + key for org, key in gateway.genesis.encryption.items()},
         "payload_readers": list(gateway.genesis.payload_readers),
+        "identity_keys": sorted(authorities | ({desk.answers.signed_by} if desk else set())),
         "time": gateway.chain_time(),
     }
 
 
-@router.get("/errors", openapi_extra=PUBLIC)
+@router.get("/errors", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def errors() -> dict[str, Any]:
     """List every stable code."""
     return {"object": "list", "data": [explained(code) for code in CODES], "has_more": False}
 
 
-@router.get("/errors/{code}", openapi_extra=PUBLIC)
+@router.get("/errors/{code}", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])
 def error(code: str) -> dict[str, Any]:
     """Explain a code: the page that `type` of a problem names."""
     if code not in CODES:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import PUBLIC, Credentials, Member, TheGateway
+from api.limits import spend_sign_in
 from api.problems import APIError
 from api.routes.fields import Address, Hash, Signature
 from api.routes.shown import hexed, instant
@@ -33,7 +34,7 @@ class TokenIn(BaseModel):
     signature: Signature = Field(description="Signature of the EIP-712 struct SignIn, 65 bytes r, s, v.")
 
 
-@router.post("/v1/auth/challenges", status_code=201, openapi_extra=PUBLIC)
+@router.post("/v1/auth/challenges", status_code=201, openapi_extra=PUBLIC, dependencies=[Depends(spend_sign_in)])
 def ask(body: ChallengeIn, gateway: TheGateway) -> dict[str, Any]:
     """Ask for a challenge. It is given for any address, member or not."""
     with gateway.database.write() as session:
@@ -57,7 +58,7 @@ def ask(body: ChallengeIn, gateway: TheGateway) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.post("/v1/auth/tokens", status_code=201, openapi_extra=PUBLIC)
+@router.post("/v1/auth/tokens", status_code=201, openapi_extra=PUBLIC, dependencies=[Depends(spend_sign_in)])
 def sign_in(body: TokenIn, gateway: TheGateway) -> dict[str, Any]:
     """Trade a signed challenge for a token. A challenge is good once, for two minutes."""
     unknown = APIError("auth.challenge", "The challenge is unknown, used or over.", hint="Ask for a new one.")

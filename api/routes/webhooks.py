@@ -7,13 +7,13 @@ import json
 from typing import Annotated, Any, Final
 
 from cryptography.exceptions import InvalidTag
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from fastapi import APIRouter, FastAPI, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api.auth import Member, TheGateway
 from api.cursors import MAX_LIMIT, page, read_cursor, write_cursor
 from api.gateway import Gateway, Hooks
-from api.limits import spend_write
+from api.idempotency import IdempotentRoute
 from api.problems import APIError, not_found
 from api.routes.shown import hexed, instant
 from api.webhooks import signing
@@ -22,7 +22,7 @@ from ledger.store import events, webhooks
 from ledger.store.database import Session
 from ledger.store.tables.webhooks import AttemptRow, DeliveryRow, WebhookRow
 
-router = APIRouter(tags=["webhooks"])
+router = APIRouter(tags=["webhooks"], route_class=IdempotentRoute)
 MAX_WEBHOOKS: Final = 8
 """Webhooks of one org."""
 PRIVATE: Final = "private, no-store"
@@ -52,7 +52,7 @@ class RotationIn(BaseModel):
     overlap_hours: int = Field(default=24, ge=0, le=168)
 
 
-@router.post("/v1/webhooks", status_code=201, dependencies=[Depends(spend_write)])
+@router.post("/v1/webhooks", status_code=201)
 def register(body: WebhookIn, gateway: TheGateway, caller: Member, response: Response) -> dict[str, Any]:
     """Register an address. The answer shows the signing secret, this once.
 
@@ -97,7 +97,7 @@ def read(name: str, gateway: TheGateway, caller: Member, response: Response) -> 
         return _shown(_own(session, caller.org, name))
 
 
-@router.delete("/v1/webhooks/{name}", status_code=204, dependencies=[Depends(spend_write)])
+@router.delete("/v1/webhooks/{name}", status_code=204)
 def remove(name: str, gateway: TheGateway, caller: Member) -> Response:
     """Delete a webhook with all that waits for it."""
     with gateway.database.write() as session:
@@ -105,7 +105,7 @@ def remove(name: str, gateway: TheGateway, caller: Member) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/v1/webhooks/{name}/secrets", status_code=201, dependencies=[Depends(spend_write)])
+@router.post("/v1/webhooks/{name}/secrets", status_code=201)
 def rotate(
     name: str, body: RotationIn, gateway: TheGateway, caller: Member, response: Response
 ) -> dict[str, Any]:  # fmt: skip
@@ -149,7 +149,7 @@ def deliveries(
         )  # fmt: skip
 
 
-@router.post("/v1/webhooks/{name}/deliveries/{message}/resend", status_code=202, dependencies=[Depends(spend_write)])
+@router.post("/v1/webhooks/{name}/deliveries/{message}/resend", status_code=202)
 def resend(name: str, message: str, gateway: TheGateway, caller: Member) -> dict[str, Any]:
     """Send a delivery again, under the same `webhook-id`, whatever became of it."""
     with gateway.database.write() as session:

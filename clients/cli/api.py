@@ -120,6 +120,7 @@ def gateway(
     authority: AuthorityFiles | None = None,
     bounds: Any = None,
     screens: ScreeningSettings | None = None,
+    rates: dict[str, str] | None = None,
 ) -> Iterator[tuple[Any, Any, Any, Any]]:
     """Put a gateway together; yield it, its background jobs, the authority's desk and screening.
 
@@ -134,6 +135,7 @@ def gateway(
         authority: keys of the identity authority of a real chain, which then works here.
         bounds: beyond which callers are pushed back, None for the usual ones.
         screens: how it screens; a demo chain's does, at rate zero unless told.
+        rates: how often one identity may ask, where it is not the usual.
     """
     import datetime as dt
     import time
@@ -174,6 +176,7 @@ def gateway(
         chain_time=chain_time,
         hooks=hooks,
         bounds=bounds or Bounds(),
+        rates=rates or {},
     )
     projector = Projector(database, own, genesis.domain, patience=PATIENCE)
     played = Demo(*demo) if demo else None
@@ -252,6 +255,9 @@ def run(
         int | None, typer.Option(min=1, help="Requests in work at once; three quarters of them may be writes.")
     ] = None,
     max_streams: Annotated[int | None, typer.Option(min=1, help="Event streams open at once.")] = None,
+    rate: Annotated[
+        list[str] | None, typer.Option(help="How often one key, holder or address may ask, as read=6000/minute.")
+    ] = None,
     screening_key: Annotated[
         Path | None, typer.Option(envvar="CLEARANCE_SCREENING_KEY", help="Keystore: screen too.")
     ] = None,
@@ -273,6 +279,7 @@ def run(
 
     from api.app import create_app
     from api.bounds import Bounds
+    from api.limits import read_rates
     from api.logs import configure
     from clients.cli.node import bind
     from clients.cli.processes import KEEP_ALIVE
@@ -290,10 +297,11 @@ def run(
             authority = AuthorityFiles(
                 identity_key, identity_open_key, identity_master, identity_passphrase_file, code_command
             )
-        rate = sample_rate if sample_rate is not None else float(demo_seed is None)
+        picked = sample_rate if sample_rate is not None else float(demo_seed is None)
         screens = ScreeningSettings(
-            rate, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model, demo_pause
+            picked, demo_seed, screening_key, screening_open_key, screening_passphrase_file, screening_model, demo_pause
         )
+        rates = read_rates(rate or ())
         listener = bind(host, port)
         opened = open_database(home, database)
         migrate(opened)
@@ -302,7 +310,7 @@ def run(
         bounds = Bounds.of(max_batches, max_requests, max_streams)
         with (
             chosen(verifier, home) as register,
-            gateway(home, node, token, opened, demo, allowed, register, authority, bounds, screens) as (
+            gateway(home, node, token, opened, demo, allowed, register, authority, bounds, screens, rates) as (
                 made,
                 loops,
                 desk,

@@ -18,6 +18,7 @@ for name, command in (
     ("parcel", audit_parcel.parcel),
     ("roles", audit_roles.roles),
     ("receipts", audit_said.receipts),
+    ("answers", audit_said.answers),
     ("orders", audit_said.orders),
     ("key", audit_said.of_key),
 ):

@@ -1,4 +1,4 @@
-"""`clearance audit receipts|orders|key`: what was promised, handed over, and said by a key."""
+"""`clearance audit receipts|answers|orders|key`: what was promised, handed over, and said by a key."""
 
 from __future__ import annotations
 
@@ -58,6 +58,41 @@ def receipts(
             findings += check_heads(index, bytes.fromhex(report.subject["genesis"][2:]), load_heads(heads))
         subject = dict(report.subject) | {"receipts": len(promised)}
         finish(Report("receipts", subject, tuple(findings)), as_json=as_json, signer=signer)
+
+
+def answers(
+    receipts: Annotated[list[Path], typer.Argument(metavar="RECEIPT...", help="Receipts of answers, or folders.")],
+    rpc: Rpc = None,
+    home: Home = None,
+    genesis: GenesisFile = None,
+    token: Token = "",
+    key: Key = None,
+    passphrase_file: Pass = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether the stops that a holder's receipts promise stand on chain; one not due yet is not missing."""
+    from node.audit.answers import StopIndex, check_answers, load_answers
+    from node.audit.chain import audit_chain
+    from node.audit.members import MemberHistory
+    from node.audit.report import Report
+
+    with errors():
+        kept = list(load_answers(receipts))
+        signer = auditor(key, passphrase_file)
+        with source(rpc, token, home, genesis) as given:
+            index, members = StopIndex(), MemberHistory(given.genesis)
+
+            def seen(executed: Any) -> None:
+                index.add(executed)
+                members.add(executed)
+
+            with progress("audit", quiet=as_json) as bar:
+                report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
+        findings = (*report.findings, *check_answers(index, members, kept))
+        owed = [stop for _, receipt in kept for stop in receipt.stops]
+        stands = sum((stop.parcel, stop.digest) in index.heights for stop in owed)
+        told = {"receipts": len(kept), "stops_owed": len(owed), "stops_on_chain": stands}
+        finish(Report("answers", dict(report.subject) | told, findings), as_json=as_json, signer=signer)
 
 
 def orders(

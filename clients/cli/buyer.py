@@ -41,6 +41,8 @@ def sign_in(
     api: Api = API, home: Home = HOME,
     number_file: Annotated[Path | None, typer.Option(
         help="JSON with pccc and phone, readable by you only; else both are asked. Never given as arguments.")] = None,
+    genesis: Annotated[Path | None, typer.Option(
+        help="Reviewed genesis file: says who may sign receipts; else the gateway says so.")] = None,
     passphrase_file: Pass = None, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Sign in by a one-time code sent to the registered telephone; this computer's key is made and bound.
@@ -48,18 +50,22 @@ def sign_in(
     Example: clearance buyer sign-in --api https://gateway.example
     """
     from clients.sdk.buyer import BuyerClient
+    from ledger.genesis import load
 
     say = Words(lang)
     with errors():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         device = _device(home, passphrase_file, say, make=True)
         number, phone = _number(number_file, say)
+        if genesis:
+            load(genesis)
         with _running(BuyerClient(api, device=device)) as (client, call):
             ticket = call(client.send_code(number, phone))
             err.print(say("sign_in.sent"), highlight=False, soft_wrap=True)
             code = typer.prompt(say("sign_in.code"), err=True)
             token = call(client.enter(ticket, code.strip()))
-        _keep(home / "session.json", json.dumps({"api": api, "token": token}))
+        kept = {"api": api, "token": token, "genesis": str(genesis.resolve()) if genesis else ""}
+        _keep(home / "session.json", json.dumps(kept))
         out.print(say("signed_in"), highlight=False)
 
 
@@ -134,13 +140,16 @@ def _session(home: Path, device: Any = None) -> Iterator[Running]:
         LedgerError: nobody is signed in.
     """
     from clients.sdk.buyer import BuyerClient
+    from clients.sdk.receipts import Trust
+    from ledger.genesis import load
 
     try:
         kept = json.loads((home / "session.json").read_text())
-        api, token = str(kept["api"]), str(kept["token"])
+        api, token, genesis = str(kept["api"]), str(kept["token"]), str(kept["genesis"])
     except (OSError, ValueError, KeyError, TypeError):
         raise NotSignedIn("Nobody is signed in here.", hint="Run: clearance buyer sign-in") from None
-    with _running(BuyerClient(api, token, device)) as running:
+    trust = Trust.of_genesis(load(Path(genesis))) if genesis else None
+    with _running(BuyerClient(api, token, device, trust=trust)) as running:
         yield running
 
 

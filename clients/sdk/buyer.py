@@ -8,15 +8,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from eth_hash.auto import keccak
 
-from clients.device import DeviceKey, statement
+from clients.device import DeviceKey
 from clients.sdk.answers import ask, document, granted
-from clients.sdk.models import Document, read_chain, shape
+from clients.sdk.models import Document, shape
 from clients.sdk.problems import Unexpected
+from clients.sdk.receipts import Trust, check_receipt
 from clients.sdk.uses import Answer, Number, Use, read_answer, read_number, read_use
-from ledger.commitments import LedgerDomain
-from ledger.keys import BadSignature, recover
+from ledger.answers import Mark, statement
 
 MAX_PAGES = 500
 """Pages of a list that are asked for: a gateway must not keep a client busy for ever."""
@@ -27,9 +26,13 @@ class BuyerClient:
 
     def __init__(
         self, url: str, token: str = "", device: DeviceKey | None = None, *, timeout: float = 30.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None, trust: Trust | None = None,
     ) -> None:  # fmt: skip
-        """Take the gateway's address, the session's token, and the device's key where something is signed."""
+        """Take the gateway's address, the session's token, and the device's key where something is signed.
+
+        `trust` says who may sign receipts, from a reviewed genesis file; without it the gateway says so itself.
+        """
+        self._trust = trust
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, transport=transport)
         self._device = device
         self.token = token
@@ -93,38 +96,49 @@ class BuyerClient:
     # -------------------------------------------------------------------------------------------------------- answers
     async def answer(self, name: str, what: str) -> Answer:
         """Say whose a parcel is: confirmed, gift, denied, consented. Return the answer with its receipt."""
-        text = statement(what, name)
-        return await self._said(f"/v1/buyer/uses/{_part(name)}/answers", {"answer": what}, text)
+        details = {"parcel": (await self.use(name)).parcel}
+        return await self._said(f"/v1/buyer/uses/{_part(name)}/answers", {"answer": what}, what, name, details)
 
     async def freeze(self, exempt: Sequence[str] = ()) -> Answer:
-        """Freeze the number; parcels under way are stopped but for those let through."""
-        text = statement("frozen", "number", {"exempt": sorted(exempt)})
-        return await self._said("/v1/buyer/number/freeze", {"exempt": list(exempt)}, text)
+        """Freeze the number; parcels under way are stopped but for those let through.
+
+        Raises:
+            Unexpected: one to be let through is not under way.
+        """
+        parcels = {use.id: use.parcel for use in (await self.number()).under_way} if exempt else {}
+        if not set(exempt) <= parcels.keys():
+            raise Unexpected("That use is not under way.", hint="See `clearance buyer freeze --preview`.")
+        details = {"exempt": sorted(parcels[name] for name in exempt)}
+        return await self._said("/v1/buyer/number/freeze", {"exempt": list(exempt)}, "frozen", "number", details)
 
     async def thaw(self, until: dt.datetime) -> Answer:
         """Let the number be used until a moment."""
         moment = until.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        text = statement("thawed", "number", {"until": moment})
-        return await self._said("/v1/buyer/number/thaw", {"until": moment}, text)
+        return await self._said("/v1/buyer/number/thaw", {"until": moment}, "thawed", "number", {"until": moment})
 
     async def consent_first(self, *, on: bool) -> Answer:
         """Have nothing cleared that the holder has not agreed to, or take that back."""
-        text = statement("consent_first" if on else "no_consent_first", "number")
-        return await self._said("/v1/buyer/number/consent-first", {"on": on}, text)
+        what = "consent_first" if on else "no_consent_first"
+        return await self._said("/v1/buyer/number/consent-first", {"on": on}, what, "number")
 
-    async def _said(self, path: str, body: dict[str, Any], text: str) -> Answer:
+    async def _said(
+        self, path: str, body: dict[str, Any], what: str, about: str, details: dict[str, Any] | None = None
+    ) -> Answer:
         """Send an answer with the device's signature, and check the receipt before anybody relies on it.
 
         Raises:
-            Unexpected: the receipt is not for what was said.
+            Unexpected: the receipt is not for what was said, or not signed by an identity authority.
         """
+        mark = Mark.fresh()
+        text, signature = statement(what, about, mark, details), None
         if self._device:
-            body["signature"] = "0x" + self._device.sign(text).hex()
-        told = await self._told("POST", path, body)
+            signature = self._device.sign(text)
+            body["signature"] = "0x" + signature.hex()
+        told = await self._told("POST", path, body | {"at": mark.at, "nonce": mark.nonce})
         with shape():
             receipt = dict(told["receipt"])
-        domain = read_chain(await self._told("GET", "/v1/chain")).domain
-        return read_answer(told, receipt_signer(receipt, text, domain))
+        trust = self._trust or Trust.of_chain(await self._told("GET", "/v1/chain"))
+        return read_answer(told, check_receipt(receipt, text, signature, trust))
 
     # -------------------------------------------------------------------------------------------------------- calling
     async def _told(
@@ -132,22 +146,6 @@ class BuyerClient:
     ) -> Document:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return document(granted(await ask(self._http, method, path, json=body, params=query, headers=own)))
-
-
-def receipt_signer(receipt: Document, text: str, domain: LedgerDomain) -> bytes:
-    """Return the address that signed a receipt for a statement.
-
-    Raises:
-        Unexpected: it is for another statement, or its signature is none.
-    """
-    try:
-        digest = keccak(text.encode())
-        if receipt["statement"] != text or receipt["digest"] != "0x" + digest.hex():
-            raise Unexpected("The receipt is for something else than was said.", hint="Keep it, and ask customs.")
-        typed = domain.answer_digest(digest, int(receipt["at"]), signed=bool(receipt["signed_by_buyer"]))
-        return recover(typed, bytes.fromhex(receipt["signature"][2:]))
-    except (KeyError, TypeError, ValueError, BadSignature) as error:
-        raise Unexpected("The receipt carries no valid signature.", hint="Keep it, and ask customs.") from error
 
 
 def _part(name: str) -> str:

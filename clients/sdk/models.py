@@ -189,7 +189,7 @@ def read_entry(told: Document) -> Entry:
             claimed_at=instant(told["claimed_at"]), received_at=instant(told["received_at"]),
             rejection=None if told["rejection"] is None else coded(told["rejection"]), cleared=bool(told["cleared"]),
             referred=bool(told["referred"]), value=None if told["value"] is None else int(told["value"]),
-            ground=_text(told["ground"]) if told.get("ground") else None,
+            ground=coded(told["ground"]) if told.get("ground") else None,
         )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Use:
     """One use of the number.
 
     Attributes:
+        parcel: id of the parcel on chain, 0x and 64 digits.
         reasons: why the parcel is stopped or referred.
         absent: what it still lacks.
         answer: what the holder said of it, empty if nothing.
@@ -39,6 +40,7 @@ class Use:
     """
 
     id: str
+    parcel: str
     status: str
     shop: str
     goods: str
@@ -93,7 +95,8 @@ def read_use(told: Document) -> Use:
     """Read a use."""
     with shape():
         return Use(
-            id=str(told["id"]), status=str(told["status"]), shop=str(told["shop"]), goods=str(told["goods"]),
+            id=str(told["id"]), parcel=str(told["parcel"]), status=str(told["status"]), shop=str(told["shop"]),
+            goods=str(told["goods"]),
             courier=str(told["courier"]), declared_at=instant(told["declared_at"]),
             receiver_differs=bool(told["receiver_differs"]), reasons=tuple(map(_sentence, told["reasons"])),
             absent=tuple(map(str, told["absent"])), answer=str(told["answer"] or ""),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from ledger.answers import FRESH_SECONDS, STOP_WITHIN, Mark, statement
 from ledger.chain import sampling
 from ledger.chain.batch import Batch, Entry, detail
 from ledger.commitments import LedgerDomain, filing_digest, order_commitment, rest_digest
@@ -142,6 +143,7 @@ def render() -> str:
         "Inclusion(bytes32 batch,uint64 height,bytes32 blockHash)",
         "Seal(bytes32 genesisHash,uint64 height,bytes32 blockHash)",
         "Head(bytes32 genesisHash,uint64 height,bytes32 blockHash)",
+        "Answer(bytes32 digest,uint64 at,bytes32 device,bytes32[] stops,uint64 stopsBy)",
         "```",
         "",
         f"`entries` is one word with the number of entries (at most {limits.MAX_ENTRIES}), then the entries: id,"
@@ -167,6 +169,21 @@ def render() -> str:
         'payload   = keccak(tag("clearance.payload/v1") . salt . canonical JSON)',
         'batch     = keccak(tag("clearance.batch/v1") . EIP-712 digest . address of the signer)',
         "```",
+        "",
+        "## Answers of holders",
+        "",
+        "A statement is canonical JSON (RFC 8785); the holder's device signs it (ECDSA P-256, SHA-256, r and s):",
+        "",
+        "```",
+        statement("denied", "use_…", Mark(1_760_914_800, "0" * 32), {"parcel": "0x…"}),
+        "```",
+        "",
+        "`about` is a use or `number`; `parcel` stands in answers about a use, `exempt` (ids of parcels, rising) in"
+        f" `frozen`, `until` in `thawed`. `at` may differ from the authority's clock by {FRESH_SECONDS} s; a statement"
+        " said again is the same answer. The authority's receipt is `Answer`: `digest` is keccak of the statement,"
+        " `device` keccak of the device's signature or zero, `stops` the id of each parcel that is owed a stop and the"
+        f" digest its entry will carry, in turn, on chain by `stopsBy`, {STOP_WITHIN} s after `at`."
+        " `clearance audit answers` compares receipts with the chain.",
         "",
         "## Words",
         "",

@@ -7,6 +7,7 @@ from typing import Final
 from ledger.domain.findings import Sentence
 
 ERROR_TEXTS: Final[dict[str, Sentence]] = {
+    "answer.receipt": Sentence("접수증을 쓸 수 없습니다.", "It is no receipt for what was said."),
     "api.busy": Sentence("지금은 요청이 너무 많습니다.", "Too many requests are in work."),
     "api.conflict": Sentence("이미 다른 상태입니다.", "It stands in another state by now."),
     "api.cursor": Sentence("목록의 위치 표시가 올바르지 않습니다.", "The cursor of the list is not valid."),

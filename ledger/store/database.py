@@ -38,7 +38,9 @@ class Database:
         """Take an SQLAlchemy address: `sqlite:///PATH` or `postgresql+psycopg://...`."""
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {"pool_size": POOL, "max_overflow": 0, "pool_pre_ping": not self.is_sqlite}
+        # parameters may be names, numbers, tokens: no error shows them
+        options: dict[str, Any] = {"pool_size": POOL, "max_overflow": 0, "pool_pre_ping": not self.is_sqlite,
+                                   "hide_parameters": True}  # fmt: skip
         self.engine = create_engine(url, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)

@@ -91,14 +91,15 @@ def supersede(session: Session, filing: bytes) -> None:
 def say(
     session: Session, parcel: bytes, kind: int, about: str, cause: str, not_before: dt.datetime,
     names: bytes | None = None,
-) -> None:  # fmt: skip
-    """Decide to write an entry, once for each thing it is about."""
+) -> SayingRow:  # fmt: skip
+    """Decide to write an entry, once for each thing it is about; return what was decided."""
     known = select(SayingRow).where(SayingRow.parcel == parcel, SayingRow.kind == kind, SayingRow.about == about)
-    if session.exec(known).first() is None:
-        session.add(
-            SayingRow(parcel=parcel, kind=kind, about=about, cause=cause, salt=os.urandom(32), not_before=not_before,
-                      names=names)
-        )  # fmt: skip
+    row = session.exec(known).first()
+    if row is None:
+        row = SayingRow(parcel=parcel, kind=kind, about=about, cause=cause, salt=os.urandom(32), not_before=not_before,
+                        names=names)  # fmt: skip
+        session.add(row)
+    return row
 
 
 def to_say(session: Session, now: dt.datetime, limit: int) -> list[SayingRow]:

@@ -82,7 +82,7 @@ class Journey:
         def stands() -> bool:
             return kind in [each["kind"] for each in self.seen_by("courier-1")["entries"]]  # type: ignore[attr-defined]
 
-        assert wait_until(stands, 15), self.seen_by("courier-1")
+        assert wait_until(stands, 60), self.seen_by("courier-1")
         return self
 
     def carried_in(self) -> Journey:

@@ -17,7 +17,6 @@ import httpx
 
 from api.documented import document
 from api.documented.document import operations
-from api.identity.answers import statement
 from clients.sample.members import HANDLES
 from ledger.chain.batch import Entry
 from ledger.domain.kinds import KindNumber as K
@@ -62,7 +61,7 @@ class Scene:
         self.use = self.buyer.use(self.journey)
         self.answered = self.buyer.answer(self.use, "confirmed", signed=True).json()
         self.under_way = self.buyer.use(filed(self.service, "another", HOLDER).settled("IDENTITY_CHECKED"))
-        assert wait_until(lambda: bool(self._delivered()), 15)
+        assert wait_until(lambda: bool(self._delivered()), 60)
 
     def _delivered(self) -> list[dict[str, Any]]:
         told = self.service.party(COURIER).http.get(f"/v1/webhooks/{self.webhook['id']}/deliveries").json()["data"]
@@ -118,12 +117,12 @@ class Scene:
         master = self.service.genesis.domain.subject_id(K.MASTER_OPENED, HANDLES[COURIER], digest)
         return posted(party.batch([Entry(master, K.MASTER_OPENED, party.now(), digest)], lane=7))
 
-    def _thaw(self) -> dict[str, str]:
+    def _thaw(self) -> dict[str, Any]:
         until = "2025-12-01T00:00:00Z"
-        return {"until": until, "signature": self.buyer.sign(statement("thawed", "number", {"until": until}))}
+        return {"until": until} | self.buyer.said("thawed", "number", {"until": until})
 
     def _consent(self) -> dict[str, Any]:
-        return {"on": True, "signature": self.buyer.sign(statement("consent_first", "number"))}
+        return {"on": True} | self.buyer.said("consent_first", "number")
 
     def _signed_challenge(self) -> dict[str, str]:
         signer = KEYRING.signer(COURIER)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import hashlib
 
+import pytest
+from sqlmodel import select
+
+from api.idempotency import UNFINISHED
 from ledger.chain.batch import Batch, Entry
 from ledger.domain.kinds import KindNumber as K
 from ledger.domain.limits import MAX_ENTRIES, TRACE_LANE
+from ledger.store import idempotency
+from ledger.store.tables.access import IdempotencyRow
 from tests.api.journey import Journey
 from tests.api.world import World
+
+DATABASES = ("sqlite", "postgresql")
 
 
 def test_a_parcel_is_cleared_through_the_api(service: World) -> None:
@@ -108,6 +116,44 @@ def test_idempotency_keys(service: World) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
     other = party.post(party.batch(), **{"Idempotency-Key": "k1"})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency.mismatch")
+
+
+def test_while_the_first_request_is_in_work_the_second_is_told_so(service: World) -> None:
+    party = service.party("shop-04")
+    gateway, sent = service.gateway, party.http.build_request("POST", "/v1/batches", json={"lane": "1"})
+    told = hashlib.sha256(b"POST /v1/batches\0" + sent.content).digest()
+    headers = {"Idempotency-Key": "k2", "Content-Type": "application/json"}
+    with gateway.database.write() as session:
+        now = gateway.now()
+        assert idempotency.begin(session, party.signer.hex_address.lower(), "k2", told, now, now) is None
+    answer = party.http.post("/v1/batches", content=sent.content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency.running")
+    with gateway.database.write() as session:
+        row = session.get(IdempotencyRow, (party.signer.hex_address.lower(), "k2"))
+        assert row is not None
+        row.started = now - UNFINISHED
+        session.add(row)
+    answer = party.http.post("/v1/batches", content=sent.content, headers=headers)
+    assert answer.json()["code"] == "api.malformed", "its process died: the request is handled"
+
+
+def test_a_secret_that_is_shown_once_is_shown_again_under_its_key_and_kept_sealed(service: World) -> None:
+    http = service.party("shop-03").http
+    headers, body = {"Idempotency-Key": "hook"}, {"url": "https://shop.example/hooks"}
+    first = http.post("/v1/webhooks", json=body, headers=headers)
+    assert first.status_code == 201, first.text
+    again = http.post("/v1/webhooks", json=body, headers=headers)
+    assert again.json() == first.json()
+    assert (again.status_code, again.headers["Cache-Control"]) == (201, "private, no-store")
+    assert len(http.get("/v1/webhooks").json()["data"]) == 1
+    with service.gateway.database.read() as session:
+        kept = [row.body for row in session.exec(select(IdempotencyRow))]
+    assert kept
+    assert not any(first.json()["secret"].encode() in body for body in kept)
+    told = http.get("/openapi.json").json()["paths"]
+    named = {path for path, methods in told.items() for each in methods.get("post", {}).get("parameters", ())
+             if each["name"] == "Idempotency-Key"}  # fmt: skip
+    assert {"/v1/batches", "/v1/webhooks", "/v1/webhooks/{name}/secrets"} <= named
 
 
 def test_trace_lanes(service: World) -> None:

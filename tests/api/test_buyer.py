@@ -14,13 +14,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from eth_hash.auto import keccak
 
-from api.identity.answers import statement
+from ledger.answers import AnswerReceipt, Mark, parcel_text, statement
 from ledger.chain.batch import Entry, detail
 from ledger.domain.grounds import GROUNDS
 from ledger.domain.kinds import KindNumber as K
-from ledger.keys import recover
 from node.service import wait_until
 from tests.api.journey import Journey
 from tests.api.world import KEYRING, World
@@ -45,7 +43,7 @@ class Buyer:
         told = person(self.number)
         ticket = self.http.post("/v1/buyer/codes", json={"pccc": told["pccc"], "phone": told["phone"]}).json()["ticket"]
         sender = self.service.desk.sign_in._sender
-        assert wait_until(lambda: told["phone"] in sender.newest, 5)
+        assert wait_until(lambda: told["phone"] in sender.newest, 30)
         point = self.device.public_key().public_bytes(
             serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
         )
@@ -57,13 +55,18 @@ class Buyer:
         r, s = decode_dss_signature(self.device.sign(text.encode(), ec.ECDSA(SHA256())))
         return "0x" + r.to_bytes(32, "big").hex() + s.to_bytes(32, "big").hex()
 
+    def said(self, what: str, about: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What goes into the body of a signed answer."""
+        mark = Mark.fresh()
+        return {"at": mark.at, "nonce": mark.nonce, "signature": self.sign(statement(what, about, mark, details))}
+
     def uses(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.http.get("/v1/buyer/uses").json()["data"]
         return found
 
     def use(self, journey: Journey) -> dict[str, Any]:
         """Wait until the authority has seen the filing, and return the use."""
-        assert wait_until(lambda: any(self.service_parcel(each) == journey.parcel for each in self.uses()), 10)
+        assert wait_until(lambda: any(self.service_parcel(each) == journey.parcel for each in self.uses()), 30)
         return next(each for each in self.uses() if self.service_parcel(each) == journey.parcel)
 
     def service_parcel(self, use: dict[str, Any]) -> int:
@@ -74,9 +77,9 @@ class Buyer:
             return int.from_bytes(row.parcel, "big") if row else 0
 
     def answer(self, use: dict[str, Any], what: str, *, signed: bool = False) -> httpx.Response:
-        body = {"answer": what}
+        body: dict[str, Any] = {"answer": what}
         if signed:
-            body["signature"] = self.sign(statement(what, use["id"]))
+            body |= self.said(what, use["id"], {"parcel": use["parcel"]})
         return self.http.post(f"/v1/buyer/uses/{use['id']}/answers", json=body)
 
 
@@ -118,8 +121,9 @@ def test_a_denial_stops_the_very_next_carry_in(service: World) -> None:
     assert answer.status_code == 201
     receipt = answer.json()["receipt"]
     assert receipt["signed_by_buyer"]
-    digest = service.genesis.domain.answer_digest(keccak(receipt["statement"].encode()), receipt["at"], signed=True)
-    assert recover(digest, bytes.fromhex(receipt["signature"][2:])) == KEYRING.signer("identity").address
+    assert AnswerReceipt.of(receipt).signer(service.genesis.domain) == KEYRING.signer("identity").address
+    assert json.loads(receipt["statement"])["parcel"] == parcel_text(journey.parcel)
+    assert [each["parcel"] for each in receipt["stops"]] == [parcel_text(journey.parcel)]
     journey.settled("IDENTITY_STOPPED")
     journey.carried_in()
     seen = journey.seen_by("courier-1")
@@ -159,8 +163,8 @@ def test_a_freeze_holds_what_its_owner_chose(service: World) -> None:
     preview = buyer.http.get("/v1/buyer/number").json()
     assert {each["id"] for each in preview["under_way"]} == {each["id"] for each in mine.values()}
     exempt = [mine["through"]["id"]]
-    text = statement("frozen", "number", {"exempt": exempt})
-    answer = buyer.http.post("/v1/buyer/number/freeze", json={"exempt": exempt, "signature": buyer.sign(text)})
+    body = {"exempt": exempt} | buyer.said("frozen", "number", {"exempt": [mine["through"]["parcel"]]})
+    answer = buyer.http.post("/v1/buyer/number/freeze", json=body)
     assert answer.status_code == 201, answer.text
     held.settled("IDENTITY_STOPPED")
     for journey in (held, through):
@@ -174,10 +178,8 @@ def test_a_freeze_holds_what_its_owner_chose(service: World) -> None:
     until = dt.datetime.fromtimestamp(service.clock.now(), dt.UTC) + dt.timedelta(days=2)
     unsigned = buyer.http.post("/v1/buyer/number/thaw", json={"until": until.isoformat()})
     assert unsigned.json()["code"] == "identity.device-needed"
-    text = statement("thawed", "number", {"until": until.strftime("%Y-%m-%dT%H:%M:%SZ")})
-    thawed = buyer.http.post(
-        "/v1/buyer/number/thaw", json={"until": until.isoformat(), "signature": buyer.sign(text)}
-    )  # fmt: skip
+    said = buyer.said("thawed", "number", {"until": until.strftime("%Y-%m-%dT%H:%M:%SZ")})
+    thawed = buyer.http.post("/v1/buyer/number/thaw", json={"until": until.isoformat()} | said)
     assert thawed.status_code == 201, thawed.text
     assert buyer.http.get("/v1/buyer/number").json()["state"] == "thawed"
     after = filed(service, "buyer-after", 4)
@@ -186,9 +188,10 @@ def test_a_freeze_holds_what_its_owner_chose(service: World) -> None:
 
 def test_a_withheld_consent_bars_clearing_and_a_given_one_lets_it_clear(service: World) -> None:
     buyer = Buyer(service, 5)
-    text = statement("consent_first", "number")
     assert buyer.http.post("/v1/buyer/number/consent-first", json={"on": True}).status_code == 422
-    answer = buyer.http.post("/v1/buyer/number/consent-first", json={"on": True, "signature": buyer.sign(text)})
+    answer = buyer.http.post(
+        "/v1/buyer/number/consent-first", json={"on": True} | buyer.said("consent_first", "number")
+    )
     assert answer.status_code == 201
     journey = filed(service, "buyer-consent", 5)
     use = buyer.use(journey)
@@ -233,7 +236,7 @@ def test_a_code_dies_after_five_tries(service: World) -> None:
     http = service.client()
     ticket = http.post("/v1/buyer/codes", json={"pccc": told["pccc"], "phone": told["phone"]}).json()["ticket"]
     sender = service.desk.sign_in._sender
-    assert wait_until(lambda: told["phone"] in sender.newest, 5)
+    assert wait_until(lambda: told["phone"] in sender.newest, 30)
     code = sender.newest.pop(told["phone"])
     wrong = f"{(int(code) + 1) % 10**6:06}"
     for _ in range(6):
@@ -245,12 +248,34 @@ def test_signatures_of_others_are_refused(service: World) -> None:
     journey = filed(service, "buyer-forged", 10)
     buyer, thief = Buyer(service, 10), Buyer(service, 11)
     use = buyer.use(journey)
-    forged = thief.sign(statement("denied", use["id"]))
-    answer = buyer.http.post(f"/v1/buyer/uses/{use['id']}/answers", json={"answer": "denied", "signature": forged})
-    assert answer.json()["code"] == "identity.signature"
-    moved = buyer.sign(statement("confirmed", use["id"]))
-    answer = buyer.http.post(f"/v1/buyer/uses/{use['id']}/answers", json={"answer": "denied", "signature": moved})
-    assert answer.json()["code"] == "identity.signature"
+    own, path = {"parcel": use["parcel"]}, f"/v1/buyer/uses/{use['id']}/answers"
+    for said in (
+        thief.said("denied", use["id"], own),
+        buyer.said("confirmed", use["id"], own),
+        buyer.said("denied", use["id"], {"parcel": parcel_text(1)}),
+        buyer.said("denied", use["id"], own) | {"at": Mark.fresh().at - 1},
+        buyer.said("denied", use["id"], own) | {"nonce": "0" * 32},
+    ):
+        assert buyer.http.post(path, json={"answer": "denied"} | said).json()["code"] == "identity.signature"
+    bare = {"answer": "denied", "signature": buyer.said("denied", use["id"], own)["signature"]}
+    assert buyer.http.post(path, json=bare).json()["code"] == "api.malformed"
+    assert buyer.use(journey)["answer"] is None
+
+
+def test_an_old_signature_takes_nothing_back(service: World) -> None:
+    """Said again, a statement is the same answer; what was signed long ago is none."""
+    buyer = Buyer(service, 14)
+    path = "/v1/buyer/number/consent-first"
+    off = {"on": False} | buyer.said("no_consent_first", "number")
+    first = buyer.http.post(path, json=off).json()
+    assert buyer.http.post(path, json={"on": True} | buyer.said("consent_first", "number")).status_code == 201
+    assert buyer.http.post(path, json=off).json() == first
+    assert buyer.http.get("/v1/buyer/number").json()["consent_first"] is True, "the old signature was used again"
+    mark = Mark(Mark.fresh().at - 601, "0" * 32)
+    signature = buyer.sign(statement("no_consent_first", "number", mark))
+    late = {"on": False, "at": mark.at, "nonce": mark.nonce, "signature": signature}
+    assert buyer.http.post(path, json=late).json()["code"] == "identity.signature"
+    assert buyer.http.get("/v1/buyer/number").json()["consent_first"] is True
 
 
 def test_nothing_personal_stands_in_the_database_or_on_chain(service: World) -> None:
@@ -272,7 +297,7 @@ def signed_in_page(service: World, number: int, language: str) -> tuple[httpx.Cl
     ticket = re.search(r'name="ticket" value="([^"]+)"', asked)
     assert ticket
     sender = service.desk.sign_in._sender
-    assert wait_until(lambda: told["phone"] in sender.newest, 5)
+    assert wait_until(lambda: told["phone"] in sender.newest, 30)
     return http, http.post("/sign-in", data={"ticket": ticket[1], "code": sender.newest.pop(told["phone"])}).text
 
 
@@ -290,7 +315,7 @@ def test_pages_work_without_javascript(service: World, language: str) -> None:
     forged = http.post(action[1], data={"answer": "denied", "csrf": "x"}, follow_redirects=False)
     assert forged.status_code == 403, "a form of another site is not taken"
     done = http.post(action[1], data={"answer": "denied", "csrf": csrf[1]}).text
-    assert "clearance.answer/v1" in done
+    assert "clearance.answer/v2" in done
     journey.settled("IDENTITY_STOPPED")
     number = http.get("/number").text
     assert ("Freeze" if language == "en" else "정지") in number

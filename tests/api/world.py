@@ -17,6 +17,7 @@ from api.identity.verifier import Verifier
 from clients.cli.api import gateway, open_database
 from clients.cli.authority import AuthorityFiles
 from clients.cli.node import bind
+from clients.cli.processes import KEEP_ALIVE
 from clients.sample.members import HANDLES, Keyring, sample_genesis
 from clients.sample.plan import DAYS, START
 from ledger.chain.batch import Batch, Entry
@@ -158,10 +159,14 @@ class Party:
 
 
 @contextmanager
-def world(home: Path, verifier: Verifier | None = None, files: AuthorityFiles | None = None) -> Iterator[World]:
+def world(
+    home: Path, verifier: Verifier | None = None, files: AuthorityFiles | None = None, address: str = "",
+    rates: dict[str, str] | None = None,
+) -> Iterator[World]:  # fmt: skip
     """Run a service under a logical clock; its authority asks `verifier`, else its own register.
 
-    With `files` the authority is that of a real chain, its keys from there; else a demo's, from the seed.
+    With `files` the authority is that of a real chain, its keys from there; else a demo's, from the seed. `address` is
+    that of an empty database, else SQLite in the folder; `rates` stand before the usual ones.
     """
     genesis = sample_genesis(KEYRING, START, DAYS)
     clock = LogicalClock(START)
@@ -174,12 +179,12 @@ def world(home: Path, verifier: Verifier | None = None, files: AuthorityFiles | 
         stack.callback(upstream.close)
         follower = NodeService(chain, follower=Follower(chain, follower_key(), clock, 1 << 40), upstream=upstream)
         second = stack.enter_context(served(follower))
-        database = open_database(home, "")
+        database = open_database(home, address)
         stack.callback(database.close)
         migrate(database)
-        made, loops, desk, screening = stack.enter_context(
-            gateway(home, first.url, TOKEN, database, None if files else (SEED, 60), verifier=verifier, authority=files)
-        )
+        demo = None if files else (SEED, 60)
+        put_together = gateway(home, first.url, TOKEN, database, demo, verifier=verifier, authority=files, rates=rates)
+        made, loops, desk, screening = stack.enter_context(put_together)
         app = create_app(made, loops, desk, screening)
         url = stack.enter_context(served_app(app))
         service = World(url, genesis, first, second, clock, made, home, desk, app, screening)
@@ -191,7 +196,7 @@ def world(home: Path, verifier: Verifier | None = None, files: AuthorityFiles | 
 def served_app(app: Any) -> Iterator[str]:
     """Serve an application on a free port of loopback; yield its address."""
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_keep_alive=KEEP_ALIVE))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     if not wait_until(lambda: server.started, 10):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,31 @@ from tests.contract.world import World, genesis
 from tests.model.ledger_model import LedgerModel, Outcome
 from tests.model.subjects import Master, Order, Parcel
 
+CHOSEN: ContextVar[Database | None] = ContextVar("CHOSEN", default=None)
+
 
 @cache
-def database() -> Database:
+def own() -> Database:
     """One database for all runs of this process: it is emptied between them, migrated once."""
     made = Database(f"sqlite:///{Path(tempfile.mkdtemp(prefix='clearance-stateful-')) / 'read.db'}")
     migrate(made)
     return made
+
+
+def database() -> Database:
+    """The database that rows are made in."""
+    return CHOSEN.get() or own()
+
+
+@contextmanager
+def rows_in(address: str) -> Iterator[None]:
+    """Make rows in an empty database of this address instead."""
+    made = Database(address)
+    migrate(made)
+    token = CHOSEN.set(made)
+    yield
+    CHOSEN.reset(token)
+    made.close()
 
 
 class ReadModel:

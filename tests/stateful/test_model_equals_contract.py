@@ -1,13 +1,14 @@
 """Whatever the members do, in whatever order: the plain Python model and the contract agree.
 
-`README.md` in this folder says how to read a failure and how to add a rule. Two sizes of one machine: a small one that
-always runs, and a long one (`slow`) that must also have seen every rejection, effect, finding and kind.
+A failure prints the batches that led to it: add them to `test_found_by_the_model.py`. Two sizes of one machine: a small
+one that always runs, and a long one (`slow`) that must also have seen every rejection, effect, finding and kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -30,11 +31,13 @@ from ledger.domain.limits import TRACE_LANE
 from ledger.domain.rejections import Effect, Rejection
 from ledger.domain.roles import Role
 from tests.contract.world import HANDLES, OFFICE, OTHER_OFFICE, SIGNERS, USD, TestSigner, genesis
+from tests.databases import address_of
 from tests.model.filings import RECOMPUTED
 from tests.model.members import GOOD, WATCHED
 from tests.model.rulebook import Target
 from tests.model.subjects import Order, Parcel
 from tests.stateful.ledger_entries import LedgerEntries, Lie, Nudge, Sale, Travel, nth_newest
+from tests.stateful.read_model import rows_in
 from tests.stateful.rules import (
     CN,
     DAY,
@@ -394,6 +397,12 @@ ROUNDS = [settings(SMALL, max_examples=70, stateful_step_count=steps) for steps 
 
 def test_model_and_contract_agree() -> None:
     run_state_machine_as_test(Ledger, settings=SMALL)
+
+
+@pytest.mark.slow
+def test_the_read_model_on_postgresql_agrees_too(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    with address_of("postgresql", tmp_path, request) as address, rows_in(address):
+        run_state_machine_as_test(Ledger, settings=settings(SMALL, max_examples=8))
 
 
 @pytest.mark.slow

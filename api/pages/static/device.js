@@ -33,21 +33,29 @@ function canonical(statement) {
   return JSON.stringify(statement, Object.keys(statement).sort());
 }
 
+// The server's time, also where the device's clock is wrong: a signature of long ago is not taken.
+const AHEAD = Number(document.documentElement.dataset.now) - Math.floor(Date.now() / 1000);
+
 function statementOf(form, button) {
   const data = new FormData(form, button);
-  const told = { statement: "clearance.answer/v1", about: "number" };
+  const nonce = hex(crypto.getRandomValues(new Uint8Array(16))).slice(2);
+  const told = { statement: "clearance.answer/v2", about: "number", at: Math.floor(Date.now() / 1000) + AHEAD, nonce };
+  const exempt = () => Array.from(form.querySelectorAll("input[name=exempt]:checked"), (box) => box.dataset.parcel).sort();
   switch (form.dataset.statement) {
-    case "freeze": return { ...told, what: "frozen", exempt: data.getAll("exempt").sort() };
+    case "freeze": return { ...told, what: "frozen", exempt: exempt() };
     case "thaw": return { ...told, what: "thawed", until: `${data.get("until")}T14:59:59Z` }; // the end of that day in Korea
     case "consent-first": return { ...told, what: data.get("on") === "1" ? "consent_first" : "no_consent_first" };
-    default: return { ...told, what: data.get("answer"), about: form.dataset.statement };
+    default: return { ...told, what: data.get("answer"), about: form.dataset.statement, parcel: form.dataset.parcel };
   }
 }
 
 async function signed(form, button) {
   const key = await deviceKey();
-  const text = canonical(statementOf(form, button));
-  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key.privateKey, new TextEncoder().encode(text));
+  const told = statementOf(form, button);
+  const text = new TextEncoder().encode(canonical(told));
+  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key.privateKey, text);
+  form.elements.at.value = told.at;
+  form.elements.nonce.value = told.nonce;
   form.elements.signature.value = hex(signature);
 }
 

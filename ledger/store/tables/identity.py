@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from ledger.store.columns import moment, raw
@@ -123,10 +123,10 @@ class AnswerRow(SQLModel, table=True):
     what: str = Field(max_length=16)
     about: str = Field(max_length=64)
     """Use it is about, or what it sets."""
-    statement: str = Field(max_length=2_000)
+    statement: str = Field(sa_type=Text)
     signed: bool
     signature: bytes | None = Field(default=None, sa_type=LargeBinary)
-    receipt: str = Field(max_length=2_000)
+    receipt: str = Field(sa_type=Text)
     at: dt.datetime = moment()
 
 
