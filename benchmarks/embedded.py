@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -35,7 +35,7 @@ TOGETHER: Final = 32
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what this part can be told."""
-    parser.add_argument("--parcels", type=int, default=1_000, help="parcels of a run")
+    parser.add_argument("--parcels", type=int, default=2_000, help="parcels of a run")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, LARGEST], help="batch sizes")
 
 
@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if len({row["state_root"] for row in rows}) != len(options.sizes):
         raise SystemExit("the drivers end at different states")
     best = {driver: max(row["entries_per_second"] for row in rows if row["driver"] == driver) for driver in Driver}
-    syncs = sum(row["blocks"] for row in rows)
+    syncs = sum(row["syncs"] for row in rows)
     return {
         "embedded": {"entries_per_second": best[Driver.FAST], "syncs": syncs, "sizes": rows},
         "baselines": {"unmodified_driver_entries_per_second": best[Driver.PLAIN]},
@@ -111,6 +111,7 @@ def run(sealer: Sealer, keyring: Keyring, rounds: Iterable[Sequence[Stage]], siz
         "batch": size,
         "entries": entries,
         "blocks": sealer.chain.head.number + 1 - first,
+        "syncs": clock.syncs,
         "entries_per_second": round(entries / spent, 1),
         "entries_per_cpu_second": round(entries / cpu, 1),
         "parcels_per_second": round(carried / spent, 1),
@@ -132,6 +133,7 @@ class Clock:
     def __init__(self) -> None:
         """Start at zero."""
         self.seconds: dict[str, float] = {}
+        self.syncs = 0
 
     def around(self, part: str, plain: Callable[..., T]) -> Callable[..., T]:
         """Return a function that does the same and counts its time for a part."""
@@ -151,9 +153,14 @@ class Clock:
         kept = BlockBuilder.apply, BlockBuilder.close
         store = sealer.chain.store
         commit = store.commit
+
+        def counted(writes: Mapping[bytes, bytes | None], *, sync: bool = True) -> None:
+            self.syncs += sync
+            commit(writes, sync=sync)
+
         BlockBuilder.apply = self.around("executing", kept[0])  # type: ignore[method-assign]
         BlockBuilder.close = self.around("roots", kept[1])  # type: ignore[method-assign]
-        store.commit = self.around("synced commit", commit)  # type: ignore[method-assign]
+        store.commit = self.around("synced commit", counted)  # type: ignore[method-assign]
         try:
             yield
         finally:

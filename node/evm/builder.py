@@ -23,6 +23,7 @@ from trie import HexaryTrie
 from ledger.chain.transaction import BATCH_GAS
 from ledger.genesis import CONTRACT
 from node.blocks import Block, ExecutedBlock, Header, Log, Receipt
+from node.evm.building import root_of_list
 from node.evm.loop import FastState
 from node.evm.quick import read
 from node.evm.state import Nodes, Pending, StateMaker, keep, open_state
@@ -113,6 +114,10 @@ class BlockBuilder:
         self._receipts: list[Receipt] = []
         self._encoded_receipts: list[bytes] = []
         self._gas = 0
+
+    def root_of(self, items: Sequence[bytes]) -> bytes:
+        """Return the root of transactions or encoded receipts, by the driver's own way."""
+        return root_of_list(items) if isinstance(self._state, FastState) else trie_root(items)
 
     @property
     def size(self) -> int:
@@ -214,8 +219,8 @@ class BlockBuilder:
         header = replace(
             self.header,
             state_root=state_root,
-            transactions_root=trie_root(self._raw),
-            receipts_root=trie_root(self._encoded_receipts),
+            transactions_root=self.root_of(self._raw),
+            receipts_root=self.root_of(self._encoded_receipts),
             bloom=bloom.to_bytes(256, "big"),
             gas_used=self._gas,
         )

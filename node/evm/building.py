@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from node.evm.nodes import DIGITS, EMPTY, EMPTY_ROOT, PLACE, Branch, Node, encode
+from node.evm.hashing import keccak
+from node.evm.nodes import DIGITS, EMPTY, EMPTY_ROOT, PLACE, Branch, Node, encode, string
 
 Keep = Callable[[bytes], bytes]
 """Takes a node's bytes to keep; returns their hash."""
@@ -70,3 +71,12 @@ def join(parts: Sequence[Node | None], keep: Keep) -> Node | None:
 def root(node: Node | None, keep: Keep) -> bytes:
     """Keep the node at the top; return the trie's root."""
     return EMPTY_ROOT if node is None else keep(encode(node))
+
+
+def root_of_list(items: Sequence[bytes]) -> bytes:
+    """Return the root of a trie of items by place, as blocks have of transactions and receipts; nothing is kept.
+
+    Keys are the places as RLP, none of which begins another.
+    """
+    keys = [string(place.to_bytes((place.bit_length() + 7) // 8, "big")).hex() for place in range(len(items))]
+    return root(part(sorted(zip(keys, items, strict=True)), 0, keccak), keccak)

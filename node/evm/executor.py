@@ -15,7 +15,7 @@ from eth.vm.spoof import SpoofTransaction
 from eth_utils.exceptions import ValidationError
 
 from node.blocks import COINBASE, Block, ExecutedBlock, Header, WrongField, WrongTransaction
-from node.evm.builder import BlockBuilder, TransactionResult, most_gas, reason_of, trie_root
+from node.evm.builder import BlockBuilder, TransactionResult, most_gas, reason_of
 from node.evm.genesis import genesis_block, run_constructor, with_storage
 from node.evm.loop import FastState
 from node.evm.proofs import AccountProof, prove
@@ -119,7 +119,7 @@ class Executor:
         """
         header = block.header
         builder = self.build(parent, header.timestamp)
-        ruled = replace(builder.header, transactions_root=trie_root(block.transactions))
+        ruled = replace(builder.header, transactions_root=builder.root_of(block.transactions))
         _compare(header, ruled, RULED_FIELDS)
         for index, raw in enumerate(block.transactions):
             try:

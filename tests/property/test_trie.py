@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from trie import HexaryTrie
 
 from node.blocks import EMPTY_ROOT
+from node.evm.builder import trie_root
+from node.evm.building import root_of_list
 from node.evm.nodes import NodeCache, decode, encode
 from node.evm.trie import Trie
 
@@ -134,3 +136,12 @@ def test_the_top_of_a_large_trie_is_read_once_and_stays() -> None:
         assert trie.get(root, key) == value
     assert all(len(store[key]) < 532 for key in read)
     assert len(read) < 3 * len(items[::3])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 300), st.integers(0, 3), st.integers(0, 700))
+def test_lists_of_a_block(count: int, shortest: int, longest: int) -> None:
+    """Transactions and receipts by place: more than 128, and than 256, whose keys have more bytes."""
+    dice = random.Random(count)
+    items = [dice.randbytes(dice.randint(min(shortest, longest), longest)) or b"\0" for _ in range(count)]
+    assert root_of_list(items) == trie_root(items)
