@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from api.identity.answers import statement
 from ledger.chain.batch import Entry, detail
 from ledger.domain.grounds import GROUNDS
 from ledger.domain.kinds import KindNumber as K
@@ -37,8 +36,8 @@ def test_an_officer_who_clears_a_stopped_parcel_names_a_ground_and_the_buyer_is_
     journey = filed(service, f"ground-{language}", number).checked()
     buyer = Buyer(service, number)
     use = buyer.use(journey)
-    text = statement("frozen", "number", {"exempt": []})
-    answer = buyer.http.post("/v1/buyer/number/freeze", json={"exempt": [], "signature": buyer.sign(text)})
+    said = {"exempt": []} | buyer.said("frozen", "number", {"exempt": []})
+    answer = buyer.http.post("/v1/buyer/number/freeze", json=said)
     assert answer.status_code == 201, answer.text
     journey.settled("IDENTITY_STOPPED").carried_in()
     assert buyer.use(journey)["status"] == "referred"
