@@ -18,13 +18,15 @@ from ledger.chain.batch import Batch
 from ledger.chain.calls import Recorded
 from ledger.chain.included import IncludedBatch, IncludedBlock, Words
 from ledger.commitments import word
+from ledger.domain.crosswalk import TRACE_WRITERS
 from ledger.domain.errors import LedgerError
+from ledger.domain.rejections import Rejection
 from ledger.genesis import Genesis
 from ledger.store.database import Database
 from ledger.store.migrations import migrate
 from ledger.store.projector import Projector
 from ledger.store.tables.chain import EntryRow, MasterRow, OrderRow, ParcelRow
-from tests.contract.world import World, genesis
+from tests.contract.world import World
 from tests.model.ledger_model import LedgerModel, Outcome
 from tests.model.subjects import Master, Order, Parcel
 
@@ -71,7 +73,7 @@ class ReadModel:
         return {"genesisHash": "0x" + "ab" * 32, "height": height, "final": height}
 
     def genesis(self) -> Genesis:
-        return genesis()
+        return self._world.genesis
 
     def pages(self, start: int, count: int) -> list[IncludedBlock]:
         return self._blocks[start - 1 : start - 1 + count]
@@ -104,6 +106,7 @@ class ReadModel:
         with database().read() as session:
             rows = session.exec(select(EntryRow).where(EntryRow.height == height).order_by(EntryRow.number)).all()  # type: ignore[arg-type]
             rejected = {index: int(code) for index, code, _ in expected if int(code) < 128}
+            rejected |= self._traces_refused(height, model)
             assert {row.number: row.rejection for row in rows if row.rejection is not None} == rejected
             for identifier in touched:
                 subject = model.subjects.get(identifier)
@@ -119,6 +122,15 @@ class ReadModel:
                 if isinstance(subject, Order):
                     bound = int.from_bytes(row.parcel, "big") if row.parcel else None
                     assert bound == subject.parcel, "the order's parcel"
+
+    def _traces_refused(self, height: int, model: LedgerModel) -> dict[int, int]:
+        """What readers reject of a trace lane, where the contract looks at the signer and no further."""
+        (included,) = self._blocks[height - 1].batches
+        writer = model.members.writer(included.key, included.t)
+        if not included.batch.is_trace or writer is None:
+            return {}
+        entries = enumerate(included.batch.unpacked())
+        return {at: int(Rejection.ROLE) for at, each in entries if not TRACE_WRITERS.get(each.kind, 0) & writer.roles}
 
     def _compare_parcel(self, row: ParcelRow, identifier: int, parcel: Parcel) -> None:
         assert row.clearance == decoded.Parcel(self._world.word(identifier)).clearance
