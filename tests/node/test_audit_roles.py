@@ -208,7 +208,7 @@ def keystore(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 AUDITOR = LocalSigner.from_seed(b"auditor", "of reports")
-COMMANDS = ("chain", "parcel", "roles", "samples", "receipts", "orders", "key")
+COMMANDS = ("chain", "parcel", "roles", "samples", "receipts", "answers", "orders", "key")
 
 
 def test_every_audit_takes_a_key_to_sign_with() -> None:
@@ -224,7 +224,8 @@ def test_a_report_is_signed_and_two_runs_give_equal_bytes(
     quiet: AuditWorld, keystore: tuple[str, ...], command: str
 ) -> None:
     given = {
-        "parcel": [f"0x{quiet.subjects['order']:064x}"], "receipts": [keystore[-1]], "key": [address("shop-01")],
+        "parcel": [f"0x{quiet.subjects['order']:064x}"], "receipts": [keystore[-1]], "answers": [keystore[-1]],
+        "key": [address("shop-01")],
     }.get(command, [])  # fmt: skip
     document = audit(quiet.home, command, *given, *keystore[:-1])
     assert document == audit(quiet.home, command, *given, *keystore[:-1])
