@@ -7,7 +7,10 @@ from typing import Final
 from ledger.domain.findings import Sentence
 
 ERROR_TEXTS: Final[dict[str, Sentence]] = {
+    "answer.dropped": Sentence("약속한 정지가 체인에 없습니다.", "A promised stop is not on chain."),
+    "answer.late": Sentence("약속한 정지가 늦게 기록되었습니다.", "A promised stop came too late."),
     "answer.receipt": Sentence("접수증을 쓸 수 없습니다.", "It is no receipt for what was said."),
+    "answer.signer": Sentence("접수증이 본인확인 기관의 서명이 아닙니다.", "No identity authority signed the receipt."),
     "api.busy": Sentence("지금은 요청이 너무 많습니다.", "Too many requests are in work."),
     "api.conflict": Sentence("이미 다른 상태입니다.", "It stands in another state by now."),
     "api.cursor": Sentence("목록의 위치 표시가 올바르지 않습니다.", "The cursor of the list is not valid."),
