@@ -44,6 +44,7 @@ STATUS: Final = {
     "outbox.full": 503,
     "payload.too-large": 413,
     "pool.full": 503,
+    "projection.behind": 503,
     "state.pruned": 503,
     "vault.erased": 410,
     "webhook.disabled": 409,

@@ -123,6 +123,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "pool.full": Sentence("대기열이 가득 찼습니다.", "The queue is full for now."),
     "port.taken": Sentence("다른 프로그램이 그 포트를 쓰고 있습니다.", "Another process listens on the port."),
     "process.not-ready": Sentence("프로그램이 시작되지 않습니다.", "A process does not start."),
+    "projection.behind": Sentence("조회 자료를 다시 만드는 중입니다.", "The read model is being made anew."),
     "projection.foreign-chain": Sentence("다른 체인에서 만든 조회 자료입니다.", "The read model is of another chain."),
     "rpc.parameters": Sentence("호출 인자가 잘못되었습니다.", "The parameters of the call are wrong."),
     "rpc.reverted": Sentence("계약이 호출을 되돌렸습니다.", "The contract reverted the call."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from api.identity.answers import Answers, Holder
+from api.identity.answers import Answers, Holder, Said
 from api.identity.authority import IdentityAuthority
 from clients.sample.members import HANDLES
 from ledger.chain.batch import Entry
@@ -57,7 +57,7 @@ def denied(desk: Desk, parcel: int) -> None:
         )  # fmt: skip
         name = use.id
     for _ in range(2):
-        Answers(desk.gateway, authority, signer).about_use(Holder(person, None, "csrf"), name, "denied", None)
+        Answers(desk.gateway, authority, signer).about_use(Holder(person, None, "csrf"), name, "denied", Said())
 
 
 def test_address_and_shop_are_looked_at_from_then_on(desk: Desk) -> None:
