@@ -1,7 +1,8 @@
 """The indicators that screening scores by: one table, each with what it finds, its points, and where it comes from.
 
 Points add up to a score of at most 100; from `REFERS` on an officer looks. Some refer by themselves, because no other
-rule finds what they find. One denial at an address does not: lockers, mail rooms and dormitories are one address too. Weights are customs' own to set: these are examples that a test holds within their bounds.
+rule finds what they find. One denial at an address does not: lockers, mail rooms and dormitories are one address too.
+Weights are customs' own to set: these are examples that a test holds within their bounds.
 What touches the person (a wrong number, frequency, split orders) is the identity authority's, see `api/identity`.
 """
 
