@@ -39,6 +39,7 @@ STATUS: Final = {
     "identity.sign-in": 401,
     "idempotency.mismatch": 422,
     "idempotency.running": 409,
+    "idempotency.sealed": 409,
     "node.stopped": 503,
     "node.unreachable": 503,
     "outbox.full": 503,

@@ -74,8 +74,8 @@ signals = st.lists(goods, min_size=1, max_size=8).flatmap(
         st.just(tuple(each.price for each in made)),
         st.lists(st.sampled_from(["gift", "", "vitamins", "a shirt", "비타민", "기타"]), max_size=3).map(tuple),
         st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 50), st.integers(0, 3),
-        records, records, st.none() | st.builds(Before, st.integers(0, 10**9), st.just(840), st.booleans()), st.integers(1, 255),
-        st.sampled_from([frozenset(), frozenset({CN})]),
+        records, records, st.none() | st.builds(Before, st.integers(0, 10**9), st.just(840), st.booleans()),
+        st.integers(1, 255), st.sampled_from([frozenset(), frozenset({CN})]),
     )
 )  # fmt: skip
 
