@@ -14,13 +14,15 @@ from api.problems import APIError
 from clients.sample.plan import START
 from ledger.answers import AnswerReceipt
 from ledger.payloads import Spool
-from ledger.store import uses
+from ledger.store import history, uses
 from ledger.store.database import Database
 from ledger.store.migrations import migrate
 from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.identity import AuthorityCursor
+from tests.api import screened
 from tests.api.test_authority import Desk
 from tests.api.test_buyer import Buyer
+from tests.api.test_screening import PASSED, REFERRED
 from tests.api.test_submitter import KEYRING
 from tests.api.world import World
 
@@ -80,6 +82,21 @@ def test_a_filing_that_waited_is_judged_afterwards(desk: Desk) -> None:
     desk.project()
     desk.run()
     assert desk.said(parcel) == Counter(IDENTITY_CHECKED=1)
+
+
+def test_what_the_authority_found_before_is_referred_afterwards(database: Database, tmp_path: Path) -> None:
+    desk = screened.Desk(database, tmp_path)
+    parcel = desk.file("H1")
+    desk.run()
+    subject, filing = parcel.to_bytes(32, "big"), desk.node.filing(parcel).to_bytes(20, "big")
+    with database.write() as session:
+        history.refer(session, subject, filing, "commercial", ["frequency"], desk.gateway.chain_now())
+    migrate(database, "0006")
+    migrate(database)
+    assert desk.screening.take_up() == 0
+    desk.project()
+    desk.run()
+    assert desk.said(parcel) == PASSED + REFERRED
 
 
 def test_the_gateway_says_that_it_is_not_ready(service: World) -> None:
