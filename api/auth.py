@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.gateway import Gateway
-from api.limits import source_of, spend
+from api.limits import spend, spend_bad_token
 from api.problems import APIError, not_found
 from ledger.domain.roles import Role
 from ledger.store import access
@@ -43,7 +43,7 @@ def member(request: Request, gateway: TheGateway, given: Credentials) -> Caller:
     with gateway.database.read() as session:
         caller = access.caller_of(session, given.credentials, gateway.now())
     if caller is None:
-        spend(request, "public", source_of(request))
+        spend_bad_token(request)
         raise APIError("auth.required", "The access token is unknown or over.", hint="Sign in again.")
     request.scope["caller"] = caller.name
     spend(request, "read" if request.method == "GET" else "write", caller.name)

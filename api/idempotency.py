@@ -2,7 +2,8 @@
 
 A signed batch needs none, its hash is one, nor does a holder's answer, whose statement has a nonce; a key saves what
 has no name of its own: a webhook, its secret, a delivery sent again. An answer that was never finished (the process
-died) is made anew after a minute. Answers are kept sealed: one may hold a secret that is shown once.
+died) is made anew after a minute. Answers are kept sealed: one may hold a secret that is shown once. A restored gateway
+has a new key: what was kept before opens no more, and only what changes nothing by being done again is done again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -25,6 +27,8 @@ from api.problems import APIError
 from ledger.payloads import derive
 from ledger.store import access, idempotency
 
+SAME_AGAIN: Final = frozenset({"/v1/batches"})
+"""Paths of requests that are one however often they come."""
 UNFINISHED: Final = dt.timedelta(minutes=1)
 KEPT_HEADERS: Final = ("location", "content-type", "preference-applied", "cache-control")
 NONCE: Final = 12
@@ -69,7 +73,8 @@ async def _once(request: Request, inner: Callable[[Request], Any], caller: str, 
     gateway: Gateway = request.app.state.gateway
     told = f"{request.method} {request.url.path}".encode() + b"\0" + await request.body()
     fingerprint = hashlib.sha256(told).digest()
-    kept = await run_in_threadpool(_begin, gateway, caller, key, fingerprint)
+    again = request.url.path in SAME_AGAIN
+    kept = await run_in_threadpool(_begin, gateway, caller, key, fingerprint, again=again)
     if kept is not None:
         spend(request, "write", caller)
         return kept
@@ -92,7 +97,13 @@ def _caller(request: Request) -> str | None:
     return found.name if found else None
 
 
-def _begin(gateway: Gateway, caller: str, key: str, fingerprint: bytes) -> Response | None:
+def _begin(gateway: Gateway, caller: str, key: str, fingerprint: bytes, *, again: bool) -> Response | None:
+    """Return the kept answer, or None: the request is to be handled.
+
+    Raises:
+        APIError: the key is of another request, of one in work, or of one whose answer opens no more and that must not
+            be done `again`.
+    """
     now = gateway.now()
     with gateway.database.write() as session:
         row = idempotency.begin(session, caller, key, fingerprint, now, now - UNFINISHED)
@@ -105,7 +116,16 @@ def _begin(gateway: Gateway, caller: str, key: str, fingerprint: bytes) -> Respo
         if row.status is None:
             raise APIError("idempotency.running", "The first request is being handled.", hint="Ask again in a second.")
         headers = json.loads(row.headers) | {"Idempotent-Replayed": "true"}
-        return Response(_opened(gateway, row.body, fingerprint), row.status, headers)
+        try:
+            body = _opened(gateway, row.body, fingerprint)
+        except InvalidTag as error:
+            if again:
+                return None
+            raise APIError(
+                "idempotency.sealed", "The request was carried out, and its answer cannot be opened any more.",
+                hint="Look at what stands. To have it done again, send a new key.",
+            ) from error  # fmt: skip
+        return Response(body, row.status, headers)
 
 
 def _finish(gateway: Gateway, caller: str, key: str, fingerprint: bytes, response: Response) -> None:

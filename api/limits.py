@@ -19,6 +19,7 @@ from ledger.domain.errors import LedgerError
 LIMITS: Final[Mapping[str, str]] = {
     "public": "600/minute",
     "sign-in": "600/minute",
+    "bad-token": "600/minute",
     "write": "6000/minute",
     "read": "6000/minute",
     "buyer": "240/minute",
@@ -29,7 +30,8 @@ LIMITS: Final[Mapping[str, str]] = {
 """Requests by class and identity, unless a gateway is told others (`clearance api run --rate`).
 
 `write` and `read` count member keys, `buyer` holders of numbers. `public`, `sign-in` (of members: 300 an address and
-minute) and `code-address` count addresses, `public` tokens that open nothing too. `code` counts one-time codes of a
+minute), `bad-token` (tokens that open nothing) and `code-address` count addresses, each by itself: a script with an old
+token locks nobody at its address out of sign-in. `code` counts one-time codes of a
 number and an address or of a proof of sign-in, `plain-code` those of a number whoever asks (`api.identity.familiar`).
 """
 
@@ -85,13 +87,18 @@ class RateLimits:
 
 
 def source_of(request: Request) -> str:
-    """Return what counts as one address: a household has a whole network of IPv6."""
+    """Return what counts as one address: a household has a whole network of IPv6.
+
+    An IPv4 address that a socket of both kinds shows within IPv6 (RFC 4291 2.5.5.2) is that IPv4 address.
+    """
     address = request.client.host if request.client else ""
     try:
         found = ip_address(address)
     except ValueError:
         return address
-    return found.exploded[:19] if isinstance(found, IPv6Address) else str(found)
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped) if found.ipv4_mapped else found.exploded[:19]
+    return str(found)
 
 
 def spend(request: Request, what: str, who: str) -> None:
@@ -102,6 +109,11 @@ def spend(request: Request, what: str, who: str) -> None:
     """
     limits: RateLimits = request.app.state.limits
     limits.spend(what, who)
+
+
+def spend_bad_token(request: Request) -> None:
+    """Count a request whose token opens nothing, by address."""
+    spend(request, "bad-token", source_of(request))
 
 
 async def spend_public(request: Request) -> None:

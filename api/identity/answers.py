@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -34,6 +35,8 @@ from ledger.store.tables.identity import AnswerRow, JudgedRow
 ANSWERS: Final = ("confirmed", "gift", "denied", "consented")
 NEEDS_DEVICE: Final = frozenset({"consented", "thawed", "consent_first", "no_consent_first"})
 MAX_THAW: Final = dt.timedelta(days=90)
+BEHIND_RETRY: Final = 30
+"""Seconds after which a holder tries again while the read model is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,16 @@ class Said:
     at: int | None = None
     nonce: str | None = None
 
-    def mark(self) -> Mark:
-        """Return time and nonce of the statement: as the device gave them, else fresh ones for what nobody signed."""
+    def mark(self, now: dt.datetime) -> Mark:
+        """Return time and nonce of the statement: as the device gave them, else fresh ones for what nobody signed.
+
+        Raises:
+            APIError: a signature comes without them.
+        """
         if self.at is None or self.nonce is None:
             if self.signature is not None:
                 raise APIError("api.malformed", "A signature comes with at and nonce.", hint="Send all three.")
-            return Mark.fresh()
+            return Mark(int(now.timestamp()), secrets.token_hex(16))
         return Mark(self.at, self.nonce)
 
 
@@ -78,7 +85,8 @@ class Answers:
         """Take an answer about one use.
 
         Raises:
-            APIError: not his use, too late, or a signature that is needed is missing or wrong.
+            APIError: not his use, too late, a signature that is needed is missing or wrong, or a consent while the read
+                model is made anew.
         """
         if what not in ANSWERS:
             raise APIError("api.malformed", "No such answer.", hint=f"Answer {', '.join(ANSWERS)}.")
@@ -89,7 +97,7 @@ class Answers:
             if found is None:
                 raise not_found()
             use, parcel = found
-            mark = said.mark()
+            mark = said.mark(self._gateway.now())
             text = statement(what, identifier, mark, {"parcel": parcel_text(use.parcel)})
             if kept := self._kept(session, holder, what, text, mark, said):
                 return kept
@@ -98,6 +106,8 @@ class Answers:
                     "api.conflict", "You said that it is not yours; customs is looking into it.",
                     hint="Tell customs if you were wrong.",
                 )  # fmt: skip
+            if what == "consented":
+                _check_whole(session)
             is_new = use.answer != what
             use.answer = what
             use.consented = use.consented or what == "consented"
@@ -105,10 +115,11 @@ class Answers:
             stops = []
             if what == "denied":
                 history.forget(session, [use.parcel])
-            if what == "denied" and parcel is not None and parcel.released_at is None:
-                stops = [self._authority.stop(session, parcel, f"denied {identifier}", Cause.DENIED, now)]
-            elif what == "denied" and parcel is not None and is_new:
-                screenings.count_denied(session, parcel.id)  # it has left: who declared it is looked at from now on
+                # a read model that is made anew has no row yet; the chain takes a stop in any state of the parcel
+                if parcel is None or parcel.released_at is None:
+                    stops = [self._authority.stop(session, use.parcel, f"denied {identifier}", Cause.DENIED, now)]
+                elif is_new:
+                    screenings.count_denied(session, parcel.id)  # it has left: who declared it is looked at from now on
             if what == "consented" and parcel is not None:
                 _judge_again(session, parcel, now)
             return self._keep(session, holder, what, identifier, text, said, now, stops)
@@ -117,27 +128,32 @@ class Answers:
         """Freeze the number (사용 정지): parcels under way are stopped, all but those let through.
 
         Raises:
-            APIError: an exemption is none of his parcels, or the signature is wrong.
+            APIError: an exemption is none of his parcels under way, the signature is wrong, or the read model is made
+                anew: it does not tell yet which parcels are under way.
         """
         now = self._gateway.chain_now()
         with self._gateway.database.write() as session:
             person = people.person(session, holder.person)
-            moving = uses.under_way(session, holder.person)
-            let = sorted(parcel_text(use.parcel) for use, _ in moving if use.id in exempt)
-            if len(let) != len(set(exempt)):
+            named = uses.some(session, holder.person, exempt)
+            if len(named) != len(set(exempt)):
                 raise not_found()
-            mark = said.mark()
+            let = sorted(parcel_text(use.parcel) for use in named)
+            mark = said.mark(self._gateway.now())
             text = statement("frozen", "number", mark, {"exempt": let})
             if kept := self._kept(session, holder, "frozen", text, mark, said):
                 return kept
+            _check_whole(session)
+            moving = uses.under_way(session, holder.person)
+            if not {use.id for use in named} <= {use.id for use, _ in moving}:
+                raise not_found()
             person.state, person.thawed_until = "frozen", None
             session.add(person)
             name, stops = answer_id(holder, text), []
-            for use, parcel in moving:
+            for use, _ in moving:
                 use.exempt = use.id in exempt
                 session.add(use)
-                if parcel is not None and not use.exempt:
-                    stops.append(self._authority.stop(session, parcel, f"frozen {name}", Cause.FROZEN, now))
+                if not use.exempt:
+                    stops.append(self._authority.stop(session, use.parcel, f"frozen {name}", Cause.FROZEN, now))
             return self._keep(session, holder, "frozen", "number", text, said, now, stops)
 
     def thaw(self, holder: Holder, until: dt.datetime, said: Said) -> AnswerRow:
@@ -147,7 +163,7 @@ class Answers:
             APIError: no device's signature, or a moment that is past or too far.
         """
         moment = until.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        mark = said.mark()
+        mark = said.mark(self._gateway.now())
         text = statement("thawed", "number", mark, {"until": moment})
         now = self._gateway.chain_now()
         with self._gateway.database.write() as session:
@@ -164,16 +180,18 @@ class Answers:
         """Have nothing cleared that the holder has not agreed to, or take that back.
 
         Raises:
-            APIError: no device's signature.
+            APIError: no device's signature, or it is taken back while the read model is made anew.
         """
         what = "consent_first" if on else "no_consent_first"
-        mark = said.mark()
+        mark = said.mark(self._gateway.now())
         text = statement(what, "number", mark)
         now = self._gateway.chain_now()
         with self._gateway.database.write() as session:
             person = people.person(session, holder.person)
             if kept := self._kept(session, holder, what, text, mark, said):
                 return kept
+            if not on:
+                _check_whole(session)
             person.consent_first = on
             session.add(person)
             for _, parcel in uses.under_way(session, holder.person):
@@ -221,6 +239,20 @@ class Answers:
 def answer_id(holder: Holder, text: str) -> str:
     """Return the id of the answer that a holder gives by a statement: said again, it is the same answer."""
     return "ans_" + keccak(holder.person + text.encode())[:12].hex()
+
+
+def _check_whole(session: Session) -> None:
+    """Check that the read model tells what became of every parcel that was judged.
+
+    Raises:
+        APIError: it is being made anew.
+    """
+    if uses.is_read_model_behind(session):
+        raise APIError(
+            "projection.behind", "The parcels are being read from the chain anew.",
+            hint="Try again as Retry-After says. That a parcel is not yours you can say at once.",
+            retry_after=BEHIND_RETRY,
+        )  # fmt: skip
 
 
 def _judge_again(session: Session, parcel: ParcelRow, now: dt.datetime) -> None:

@@ -110,6 +110,8 @@ class IdentityAuthority:
         """
         now = self._gateway.chain_now()
         with self._gateway.database.read() as session:
+            if uses.is_read_model_behind(session):
+                return 0  # what waits is judged when its parcel has a row again
             rows, _ = uses.fresh_filings(session, AT_ONCE)
             due = uses.waiting_filings(session, now, AT_ONCE)
             again = [session.get(ParcelRow, each.parcel) for each in due]
@@ -175,7 +177,7 @@ class IdentityAuthority:
         if judgement.outcome == "checked":
             uses.say(session, row.id, K.IDENTITY_CHECKED, name, judgement.cause.value, now, row.filing)
         elif judgement.outcome == "stopped":
-            self.stop(session, row, name, judgement.cause, now)
+            self.stop(session, row.id, name, judgement.cause, now)
 
     def _made_of(
         self, session: Session, filed: Filed, verified: Verified | None, record: Round, facts: Facts | None,
@@ -213,12 +215,12 @@ class IdentityAuthority:
         declared = dt.datetime.fromtimestamp(row.filed_at, dt.UTC) if row.filed_at else now
         return uses.note_use(session, self._seals, person, row.id, shown, declared, receiver_differs=False)
 
-    def stop(self, session: Session, row: ParcelRow, about: str, cause: Cause, now: dt.datetime) -> OwedStop:
+    def stop(self, session: Session, parcel: bytes, about: str, cause: Cause, now: dt.datetime) -> OwedStop:
         """Decide to stop a parcel: with the next cut, or within the spread if a freeze stops it in the air."""
-        spreads = cause is Cause.FROZEN and not _has_landed(session, row)
+        spreads = cause is Cause.FROZEN and not _has_landed(session, parcel)
         delay = SPREAD * self._dice.random() if spreads else dt.timedelta(0)
-        said = uses.say(session, row.id, K.IDENTITY_STOPPED, about, cause.value, now + delay)
-        return OwedStop(int.from_bytes(row.id, "big"), cause_digest(said.cause, said.salt))
+        said = uses.say(session, parcel, K.IDENTITY_STOPPED, about, cause.value, now + delay)
+        return OwedStop(int.from_bytes(parcel, "big"), cause_digest(said.cause, said.salt))
 
     # ------------------------------------------------------------------------------------------------------- cutting
     def cut(self) -> int:
@@ -238,8 +240,7 @@ class IdentityAuthority:
             leases.check(session, JOB, self._holder, self._fence)
             uses.unsaid(session)
             for delayed in uses.delayed(session, now, MOST_DELAYED):
-                row = session.get(ParcelRow, delayed.parcel)
-                if row is None or _has_landed(session, row):
+                if _has_landed(session, delayed.parcel):
                     delayed.not_before = now
                     session.add(delayed)
             session.flush()
@@ -270,8 +271,11 @@ class IdentityAuthority:
             session.add(row)
 
 
-def _has_landed(session: Session, row: ParcelRow) -> bool:
-    """Whether a parcel may be carried in and cleared any moment; one without a master always may."""
+def _has_landed(session: Session, parcel: bytes) -> bool:
+    """Whether a parcel may be carried in and cleared any moment; one without a master, or without a row, always may."""
+    row = session.get(ParcelRow, parcel)
+    if row is None:
+        return True
     word = int.from_bytes(row.word, "big")
     return bool(word & Status.CARRIED_IN) or uses.master_landed(session, PARCEL["master"].get(word))
 

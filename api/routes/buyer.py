@@ -19,7 +19,7 @@ from api.identity.desk import Desk
 from api.identity.familiar import spend_code
 from api.identity.judgement import is_frozen
 from api.identity.shown import ShownUse, as_dict, event_as_dict, shown_uses, status_of, time_line
-from api.limits import source_of, spend, spend_public
+from api.limits import spend, spend_bad_token, spend_public
 from api.problems import APIError, not_found
 from api.routes.fields import Data
 from api.routes.shown import instant
@@ -68,7 +68,7 @@ def counted(request: Request, desk: Desk, token: str) -> Holder:
     try:
         holder = desk.sign_in.holder(token)
     except APIError:
-        spend(request, "public", source_of(request))
+        spend_bad_token(request)
         raise
     spend(request, "buyer", holder.person.hex())
     return holder

@@ -32,12 +32,13 @@ def livez() -> dict[str, str]:
 
 @router.get("/readyz", openapi_extra=PUBLIC)
 def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[str, Any]:
-    """Say whether work should be sent here: database, tables, node, lag of the read model."""
+    """Say whether work should be sent here: database, tables, node, lag of the read model, or that it is made anew."""
     try:
         check_current(gateway.database)
         with gateway.database.read() as session:
             height = cursor_height(session)
             waiting = submissions.waiting(session)
+            behind = uses.is_read_model_behind(session)
             judging = hasattr(request.app.state, "desk") and uses.anything_to_do(session, gateway.chain_now())
             screening = request.app.state.screening
             judging = judging or (screening is not None and screening.is_busy(session))
@@ -45,10 +46,11 @@ def readyz(gateway: TheGateway, request: Request, response: Response) -> dict[st
     except LedgerError as error:
         response.status_code = 503
         return {"status": "trouble", "code": error.code}
-    if lag > MAX_LAG:
+    lags = lag > MAX_LAG or behind
+    if lags:
         response.status_code = 503
     return {
-        "status": "ok" if lag <= MAX_LAG else "lagging",
+        "status": "lagging" if lags else "ok",
         "height": height,
         "lag": max(lag, 0),
         "waiting": waiting,

@@ -1,7 +1,8 @@
 """The indicators that screening scores by: one table, each with what it finds, its points, and where it comes from.
 
 Points add up to a score of at most 100; from `REFERS` on an officer looks. Some refer by themselves, because no other
-rule finds what they find. Weights are customs' own to set: these are examples that a test holds within their bounds.
+rule finds what they find. One denial at an address does not: lockers, mail rooms and dormitories are one address too.
+Weights are customs' own to set: these are examples that a test holds within their bounds.
 What touches the person (a wrong number, frequency, split orders) is the identity authority's, see `api/identity`.
 """
 
@@ -22,6 +23,8 @@ REFERS: Final = 50
 """Points from which an officer looks at a parcel."""
 MANY_NUMBERS: Final = 5
 """Identity numbers at one telephone or address: a household has fewer."""
+DENIERS: Final = 2
+"""Holders who said of a parcel to an address that it is not theirs, from which misuse is likelier than a mail room."""
 CONTACT_DAYS: Final = 90
 POOR_SHARE: Final = 0.2
 """Smoothed share of refusals that counts as a poor record: ten times what is expected."""
@@ -114,10 +117,16 @@ INDICATORS: Final = (
         "R6", lambda seen: seen.numbers_at_contact >= MANY_NUMBERS,
     ),
     Indicator(
-        "denied-at-address", 50,
+        "denied-at-address", 30,
         Sentence("이 주소로 온 다른 화물을 번호의 주인이 자기 물건이 아니라고 했습니다.",
                  "Of another parcel to this address the number's holder said that it is not his."),
-        "R6, misuse reports", lambda seen: seen.denied_at_address,
+        "R6, misuse reports", lambda seen: seen.deniers_at_address >= 1,
+    ),
+    Indicator(
+        "several-denied-at-address", 20,
+        Sentence("이 주소로 온 화물을 여러 사람이 자기 물건이 아니라고 했습니다.",
+                 "Several holders said of parcels to this address that they are not theirs."),
+        "R6, misuse reports", lambda seen: seen.deniers_at_address >= DENIERS,
     ),
     Indicator(
         "restricted-words", 50,

@@ -100,7 +100,7 @@ class Knowledge:
             shop_is_member=_plain(content.shop) in self._members,
             bill_elsewhere=_bill_elsewhere(at, row, known),
             numbers_at_contact=len(numbers | {known.number}),
-            denied_at_address=at.denied_at(known.address, known.number, now - LOOK_BACK),
+            deniers_at_address=at.deniers_at(known.address, known.number, now - LOOK_BACK),
             shop=_record(at, known.shop), courier=_record(at, self.courier(row.opener)),
             before=_before(at.kept(row.id), known),
             generation=PARCEL["generation"].get(int.from_bytes(row.word, "big")),

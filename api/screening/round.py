@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from api.screening.indicators import MANY_NUMBERS
+from api.screening.indicators import DENIERS, MANY_NUMBERS
 from ledger.store import screenings
 from ledger.store.database import Session
 from ledger.store.screenings import SameBill
@@ -53,9 +53,9 @@ class Round:
         }
         return screenings.numbers_at(self.session, phone, address, since, MANY_NUMBERS) | here
 
-    def denied_at(self, address: bytes | None, number: bytes | None, since: dt.datetime) -> bool:
-        """Whether the use of another number was denied for a parcel to an address."""
-        return screenings.denied_at(self.session, address, number, since)
+    def deniers_at(self, address: bytes | None, number: bytes | None, since: dt.datetime) -> int:
+        """Return how many holders of other numbers denied a parcel to an address, as many as matter."""
+        return screenings.deniers_at(self.session, address, number, since, DENIERS)
 
     def same_bill(self, bill: bytes, parcel: bytes) -> list[SameBill]:
         """Return other parcels under a house bill, first opened first."""

@@ -208,16 +208,20 @@ class Screening:
         with self._gateway.database.write() as session:
             self._signatory.check(session)
             causes = screenings.untaken(session, AT_ONCE)
+            taken = 0
             for cause in causes:
                 kept = session.get(ScreeningRow, cause.parcel)
                 if kept is not None:  # else its filing is scored soon, and the cause found then
+                    if session.get(ParcelRow, cause.parcel) is None:
+                        continue  # the read model is made anew: nothing could be said of it
                     self._refer(session, kept, cause.cause, [cause.cause, *cause.reasons.split()])
                 cause.taken_at = now
                 session.add(cause)
+                taken += 1
             days = self._sampling.step(session, int(now.timestamp()))
             if days:
                 screenings.forget_contacts(session, day_of(int(now.timestamp())) - CONTACT_DAYS)
-            return len(causes) + days
+            return taken + days
 
     # -------------------------------------------------------------------------------------------------------- cutting
     def cut(self) -> int:

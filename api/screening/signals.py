@@ -47,7 +47,7 @@ class Signals:
         bill_elsewhere: its house bill stands under another parcel id.
         cents: US cents of each item, None where no rate was in force.
         numbers_at_contact: different identity numbers that had goods sent to the same telephone or address lately.
-        denied_at_address: somebody said of a parcel sent to the same address that his number was misused for it.
+        deniers_at_address: other holders who said of a parcel sent to the same address lately that it is not theirs.
         generation: filings and corrections of the parcel so far.
         watched_countries: dispatch countries that customs watches at the moment.
     """
@@ -61,7 +61,7 @@ class Signals:
     shop_is_member: bool = False
     bill_elsewhere: bool = False
     numbers_at_contact: int = 1
-    denied_at_address: bool = False
+    deniers_at_address: int = 0
     shop: Record = Record()
     courier: Record = Record()
     before: Before | None = None

@@ -71,13 +71,17 @@ def answers(
     as_json: Json = False,
 ) -> None:
     """Say whether the stops that a holder's receipts promise stand on chain; one not due yet is not missing."""
+    from ledger.answers import BadReceipt
     from node.audit.answers import StopIndex, check_answers, load_answers
     from node.audit.chain import audit_chain
     from node.audit.members import MemberHistory
     from node.audit.report import Report
 
     with errors():
-        kept = list(load_answers(receipts))
+        try:
+            kept = list(load_answers(receipts))
+        except BadReceipt as error:
+            fail(error, USAGE)
         signer = auditor(key, passphrase_file)
         with source(rpc, token, home, genesis) as given:
             index, members = StopIndex(), MemberHistory(given.genesis)
@@ -90,7 +94,7 @@ def answers(
                 report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
         findings = (*report.findings, *check_answers(index, members, kept))
         owed = [stop for _, receipt in kept for stop in receipt.stops]
-        stands = sum((stop.parcel, stop.digest) in index.heights for stop in owed)
+        stands = sum((stop.parcel, stop.digest) in index.places for stop in owed)
         told = {"receipts": len(kept), "stops_owed": len(owed), "stops_on_chain": stands}
         finish(Report("answers", dict(report.subject) | told, findings), as_json=as_json, signer=signer)
 

@@ -7,7 +7,10 @@ from typing import Final
 from ledger.domain.findings import Sentence
 
 ERROR_TEXTS: Final[dict[str, Sentence]] = {
+    "answer.dropped": Sentence("약속한 정지가 체인에 없습니다.", "A promised stop is not on chain."),
+    "answer.late": Sentence("약속한 정지가 늦게 기록되었습니다.", "A promised stop came too late."),
     "answer.receipt": Sentence("접수증을 쓸 수 없습니다.", "It is no receipt for what was said."),
+    "answer.signer": Sentence("접수증이 본인확인 기관의 서명이 아닙니다.", "No identity authority signed the receipt."),
     "api.busy": Sentence("지금은 요청이 너무 많습니다.", "Too many requests are in work."),
     "api.conflict": Sentence("이미 다른 상태입니다.", "It stands in another state by now."),
     "api.cursor": Sentence("목록의 위치 표시가 올바르지 않습니다.", "The cursor of the list is not valid."),
@@ -84,6 +87,9 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "home.unusable": Sentence("노드 폴더를 쓸 수 없습니다.", "The folder of the node cannot be used."),
     "idempotency.mismatch": Sentence("같은 멱등 키로 다른 요청이 왔습니다.", "The key was used for another request."),
     "idempotency.running": Sentence("같은 요청을 처리하는 중입니다.", "The same request is being handled."),
+    "idempotency.sealed": Sentence(
+        "처리된 요청이지만 보관한 답을 열 수 없습니다.", "It was done, and the kept answer cannot be opened."
+    ),
     "identity.device-needed": Sentence("기기의 서명이 필요합니다.", "A signature of your device is needed."),
     "identity.signature": Sentence("기기의 서명이 올바르지 않습니다.", "The device's signature is not valid."),
     "identity.sign-in": Sentence("인증번호가 맞지 않거나 지났습니다.", "The code is wrong or too old."),
@@ -120,6 +126,8 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "pool.full": Sentence("대기열이 가득 찼습니다.", "The queue is full for now."),
     "port.taken": Sentence("다른 프로그램이 그 포트를 쓰고 있습니다.", "Another process listens on the port."),
     "process.not-ready": Sentence("프로그램이 시작되지 않습니다.", "A process does not start."),
+    "projection.behind": Sentence("조회 자료를 다시 만드는 중입니다.", "The read model is being made anew."),
+    "projection.no-members": Sentence("조회 자료에 회원이 없습니다.", "The read model holds no members."),
     "projection.foreign-chain": Sentence("다른 체인에서 만든 조회 자료입니다.", "The read model is of another chain."),
     "rpc.parameters": Sentence("호출 인자가 잘못되었습니다.", "The parameters of the call are wrong."),
     "rpc.reverted": Sentence("계약이 호출을 되돌렸습니다.", "The contract reverted the call."),

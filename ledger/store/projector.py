@@ -35,6 +35,12 @@ class ForeignChain(LedgerError):
     code = "projection.foreign-chain"
 
 
+class NoMembers(LedgerError):
+    """The rows were made by a version that keeps no members: whose traces are accepted cannot be told from them."""
+
+    code = "projection.no-members"
+
+
 class Projector:
     """Follows one node. One projector at a time: the cursor row is its lock."""
 
@@ -57,6 +63,7 @@ class Projector:
 
         Raises:
             ForeignChain: another genesis, or another block where the cursor stands.
+            NoMembers: an older version made rows after the tables were migrated.
             LedgerError: the node or the database does not answer.
         """
         status = self._status()
@@ -119,7 +126,11 @@ class Projector:
         return self._node.await_status(*seen, self._patience)
 
     def _members_at(self, cursor: Cursor) -> Membership:
-        """Return the members after the cursor's block, to be moved on: from memory, the rows, or the genesis file."""
+        """Return the members after the cursor's block, to be moved on: from memory, the rows, or the genesis file.
+
+        Raises:
+            NoMembers: there are none among the rows.
+        """
         height, members = self._members
         if height == cursor.height and members.orgs:
             return replace(members, keys=dict(members.keys), orgs=dict(members.orgs))
@@ -127,9 +138,13 @@ class Projector:
             return Membership.of(self._node.genesis())
         with self._database.read() as session:
             keys = {row.address: int.from_bytes(row.word, "big") for row in session.exec(select(KeyRow))}
-            return Membership(
-                keys, {row.handle: int.from_bytes(row.word, "big") for row in session.exec(select(OrgRow))}
+            orgs = {row.handle: int.from_bytes(row.word, "big") for row in session.exec(select(OrgRow))}
+        if not orgs:
+            raise NoMembers(
+                f"The read model stands at block {cursor.height} and holds no members: an older version made it.",
+                hint="Stop every gateway of the older version. Then: clearance api reindex",
             )
+        return Membership(keys, orgs)
 
     def _blocks(self, start: int, status: dict[str, Any]) -> list[IncludedBlock]:
         """Return the next blocks; those seen before they were final are not asked for again.

@@ -126,14 +126,19 @@ def numbers_at(
     return frozenset(found)
 
 
-def denied_at(session: Session, address: bytes | None, number: bytes | None, since: dt.datetime) -> bool:
-    """Whether another number was used for an address lately and its holder said that the parcel is not his."""
+def deniers_at(
+    session: Session, address: bytes | None, number: bytes | None, since: dt.datetime, enough: int
+) -> int:  # fmt: skip
+    """Return how many holders, up to so many, said of a parcel sent to an address lately that it is not theirs.
+
+    Those whose own number is the one given are left out: what a holder denied does not count against him.
+    """
     if address is None:
-        return False
-    there = select(ScreeningRow.parcel).join(UseRow, col(UseRow.parcel) == col(ScreeningRow.parcel))
+        return 0
+    there = select(UseRow.person).join(ScreeningRow, col(UseRow.parcel) == col(ScreeningRow.parcel))
     lately = there.where(ScreeningRow.address == address, col(ScreeningRow.declared_at) >= since)
     other = lately.where(UseRow.answer == "denied", col(ScreeningRow.number).is_distinct_from(number))
-    return session.exec(other.limit(1)).first() is not None
+    return len(session.exec(other.distinct().limit(enough)).all())
 
 
 def count_denied(session: Session, parcel: bytes) -> None:

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from ledger.domain.kinds import Status
 from ledger.store import submissions
 from ledger.store.columns import UtcDateTime
+from ledger.store.projector import cursor_height
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import MasterRow, ParcelRow
 from ledger.store.tables.identity import AnswerRow, AuthorityCursor, JudgedRow, SayingRow, UseRow
@@ -60,6 +61,15 @@ def fresh_filings(session: Session, limit: int) -> tuple[list[ParcelRow], Author
     chosen = select(ParcelRow).where(place > tuple_(cursor.height, cursor.parcel))
     rows = list(session.exec(chosen.order_by(col(ParcelRow.changed_height), col(ParcelRow.id)).limit(limit)))
     return rows, cursor
+
+
+def is_read_model_behind(session: Session) -> bool:
+    """Whether the read model is older than what the authority judged by it: it was emptied, and is made anew.
+
+    Until it has come as far again, parcels that numbers were used for may have no row.
+    """
+    judged = session.get(AuthorityCursor, 1)
+    return judged is not None and cursor_height(session) < judged.height
 
 
 def anything_to_do(session: Session, now: dt.datetime) -> bool:
@@ -191,6 +201,11 @@ def under_way(session: Session, person: bytes) -> list[tuple[UseRow, ParcelRow |
 def one(session: Session, person: bytes, identifier: str) -> tuple[UseRow, ParcelRow | None] | None:
     """Return one use of a person's numbers, or None."""
     return session.exec(_ONE, params={"name": identifier, "person": person}).one_or_none()
+
+
+def some(session: Session, person: bytes, identifiers: Sequence[str]) -> list[UseRow]:
+    """Return those of a person's uses that are named, 1,000 at most."""
+    return list(session.exec(select(UseRow).where(UseRow.person == person, col(UseRow.id).in_(identifiers))))
 
 
 def by_link(session: Session, link: str) -> ParcelRow | None:

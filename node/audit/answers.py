@@ -1,7 +1,8 @@
 """`audit answers`: whether the stops that an identity authority promised the holder of a number stand on chain.
 
 For each receipt it establishes (1) a key that holds or held the authority's role signed it, (2) every stop it owes is
-an accepted entry on that parcel, with the digest that was promised. Until the promise falls due nothing is missing.
+an accepted entry on that parcel, with the digest that was promised, (3) its block is no later than the promise says.
+Until the promise falls due nothing is missing.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from node.blocks import ExecutedBlock
 
 @dataclass(slots=True)
 class StopIndex:
-    """The stops of an audited chain: height by parcel and digest; and the time of its newest block, seconds UTC."""
+    """The stops of an audited chain: height and block time (seconds UTC) of each first one, by parcel and digest.
 
-    heights: dict[tuple[int, bytes], int] = field(default_factory=dict)
+    `newest` is the time of the newest block.
+    """
+
+    places: dict[tuple[int, bytes], tuple[int, int]] = field(default_factory=dict)
     newest: int = 0
 
     def add(self, executed: ExecutedBlock) -> None:
@@ -35,7 +39,7 @@ class StopIndex:
         for batch in batches_of(executed):
             for each in batch.entries() if not batch.batch.is_trace else ():
                 if each.kind is KindNumber.IDENTITY_STOPPED and each.rejection is None:
-                    self.heights.setdefault((each.entry.subject, each.entry.digest), batch.height)
+                    self.places.setdefault((each.entry.subject, each.entry.digest), (batch.height, self.newest))
 
 
 def load_answers(paths: Iterable[Path]) -> Iterator[tuple[str, AnswerReceipt]]:
@@ -66,5 +70,9 @@ def check_answers(
             yield Found("answer.signer", None, f"{name}: not signed by an identity authority of this chain.")
             continue
         for stop in receipt.stops if index.newest > receipt.stops_by else ():
-            if (stop.parcel, stop.digest) not in index.heights:
+            place = index.places.get((stop.parcel, stop.digest))
+            if place is None:
                 yield Found("answer.dropped", None, f"{name}: no stop of {parcel_text(stop.parcel)} is on chain.")
+            elif place[1] > receipt.stops_by:
+                late = f"{name}: the stop of {parcel_text(stop.parcel)} came {place[1] - receipt.stops_by} s too late."
+                yield Found("answer.late", place[0], late)

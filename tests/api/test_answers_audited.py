@@ -12,10 +12,12 @@ from sqlalchemy import delete
 from sqlmodel import col
 from typer.testing import CliRunner
 
+from clients.cli.console import USAGE
 from clients.cli.main import app
 from clients.sdk.problems import Unexpected
 from clients.sdk.receipts import Trust, check_receipt
 from ledger.answers import STOP_WITHIN, AnswerReceipt, BadReceipt
+from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.store.tables.identity import SayingRow
 from tests.api.journey import Journey
 from tests.api.test_buyer import Buyer, filed
@@ -67,6 +69,33 @@ def test_a_kept_and_a_dropped_denial(service: World, tmp_path: Path, monkeypatch
     assert [(each["code"], each["sentence"].split(":")[0]) for each in found["findings"]] == [
         ("answer.dropped", "dropped.json")
     ]
+
+
+def test_a_stop_that_came_late_is_found(service: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journey = filed(service, "audited-64", 64).settled("IDENTITY_CHECKED")
+    buyer = Buyer(service, 64)
+    use = buyer.use(journey)
+    with monkeypatch.context() as slow:
+        slow.setattr(service.desk.authority, "cut", lambda: 0)
+        (tmp_path / "late.json").write_text(buyer.answer(use, "denied", signed=True).text)
+        moved_on(service)
+    journey.settled("IDENTITY_STOPPED")
+    status, found = audited(service, tmp_path)
+    assert (status, [each["code"] for each in found["findings"]]) == (1, ["answer.late"])
+    [stop] = [each for each in journey.seen_by("courier-1")["entries"] if each["kind"] == "IDENTITY_STOPPED"]  # type: ignore[attr-defined]
+    assert found["findings"][0]["height"] == stop["block"]
+    assert found["subject"]["stops_on_chain"] == 1
+    assert {"answer.signer", "answer.dropped", "answer.late"} <= ERROR_TEXTS.keys()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", None])
+def test_what_is_no_receipt_is_wrong_usage_and_no_finding(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "receipt.json"
+    if content is not None:
+        path.write_text(content)
+    result = CliRunner().invoke(app, ["audit", "answers", str(path), "--rpc", "http://127.0.0.1:9", "--token", "x"])
+    assert result.exit_code == USAGE
+    assert "answer.receipt" in result.stderr
 
 
 def test_another_members_word_and_an_altered_one_are_none(service: World, tmp_path: Path) -> None:

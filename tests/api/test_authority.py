@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from api.identity.answers import Answers, Holder
+from api.identity.answers import Answers, Holder, Said
 from api.identity.authority import IdentityAuthority, cause_digest
 from api.identity.judgement import Cause
 from api.submitter import Submitter
@@ -188,7 +188,7 @@ def test_a_denial_twice_stops_once(desk: Desk) -> None:
     parcel = desk.file("H1")
     desk.run()
     for _ in range(2):
-        desk.answers().about_use(desk.holder(), desk.use().id, "denied", None)
+        desk.answers().about_use(desk.holder(), desk.use().id, "denied", Said())
         desk.run()
     assert desk.said(parcel) == Counter(IDENTITY_CHECKED=1, IDENTITY_STOPPED=1)
 
@@ -233,7 +233,7 @@ def test_a_freeze_meets_what_lies_behind_many_decided_parcels(desk: Desk) -> Non
                     declared_at=open_use.declared_at + dt.timedelta(days=1),
                 )
             )  # fmt: skip
-    desk.answers().freeze(desk.holder(), [], None)
+    desk.answers().freeze(desk.holder(), [], Said())
     desk.run()
     assert desk.said(parcel)["IDENTITY_STOPPED"] == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from sqlmodel import select
@@ -154,6 +155,24 @@ def test_a_secret_that_is_shown_once_is_shown_again_under_its_key_and_kept_seale
     named = {path for path, methods in told.items() for each in methods.get("post", {}).get("parameters", ())
              if each["name"] == "Idempotency-Key"}  # fmt: skip
     assert {"/v1/batches", "/v1/webhooks", "/v1/webhooks/{name}/secrets"} <= named
+
+
+def test_after_a_restore_only_what_is_one_however_often_it_comes_is_done_again(
+    service: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, other = service.party("shop-04"), service.party("shop-05")
+    batch, keyed, body = shop.batch(), {"Idempotency-Key": "before"}, {"url": "https://shop.example/restored"}
+    first = shop.post(batch, **keyed)
+    assert first.status_code == 202, first.text
+    assert other.http.post("/v1/webhooks", json=body, headers=keyed).status_code == 201
+    restored = replace(service.gateway, secret=b"another key, made by the restore")
+    monkeypatch.setattr(service.app.state, "gateway", restored)
+    again = shop.post(batch, **keyed)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert shop.post(batch, **keyed).headers["Idempotent-Replayed"] == "true", "kept anew"
+    refused = other.http.post("/v1/webhooks", json=body, headers=keyed)
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency.sealed")
+    assert len(other.http.get("/v1/webhooks").json()["data"]) == 1
 
 
 def test_trace_lanes(service: World) -> None:

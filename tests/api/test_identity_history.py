@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from api.identity.answers import Said
 from clients.courier import Shipment
 from clients.sample.members import HANDLES
 from clients.sample.plan import START
@@ -153,7 +154,7 @@ def test_a_correction_takes_the_place_of_what_was_declared_before(shops: Shops) 
 def test_what_a_thief_declared_does_not_count_for_the_holder(shops: Shops) -> None:
     shops.sell("H1", 9_000)
     shops.run()
-    shops.answers().about_use(shops.holder(), shops.use().id, "denied", None)
+    shops.answers().about_use(shops.holder(), shops.use().id, "denied", Said())
     assert shops.declared() == []
     shops.sell("H2", 9_000)
     shops.sell("H3", 9_000, name="다른 사람")

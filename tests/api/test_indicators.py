@@ -28,7 +28,8 @@ SHOWS: dict[str, dict[str, Any]] = {
     "house-bill-twice": {"bill_elsewhere": True},
     "unreadable": {"readable": False},
     "many-numbers-at-one-contact": {"numbers_at_contact": 5},
-    "denied-at-address": {"denied_at_address": True},
+    "denied-at-address": {"deniers_at_address": 1},
+    "several-denied-at-address": {"deniers_at_address": 2},
     "restricted-words": {"descriptions": ("Vitamin C, 90 tablets",)},
     "watched-route": {"watched_countries": frozenset({US})},
     "price-lowered": {"before": Before(4_000, 840, same_consignee=True)},
@@ -44,7 +45,8 @@ SHOWS: dict[str, dict[str, Any]] = {
 HIDES: dict[str, dict[str, Any]] = {
     "order-withheld": {"shop_is_member": False, "has_order": False},
     "many-numbers-at-one-contact": {"numbers_at_contact": 4},
-    "denied-at-address": {"denied_at_address": False},
+    "denied-at-address": {"deniers_at_address": 0},
+    "several-denied-at-address": {"deniers_at_address": 1},
     "restricted-words": {"descriptions": ("Vitamin C",), "goods": (replace(SHIRT, goods_class=VITAMINS),)},
     "price-lowered": {"before": Before(3_700, 840, same_consignee=True)},
     "quantity-like-trade": {"goods": (Goods(100_000, 840, BY_SLUG["coffee"].code, 500, 2),)},
@@ -71,9 +73,9 @@ signals = st.lists(goods, min_size=1, max_size=8).flatmap(
         st.just(tuple(made)),
         st.just(tuple(each.price for each in made)),
         st.lists(st.sampled_from(["gift", "", "vitamins", "a shirt", "비타민", "기타"]), max_size=3).map(tuple),
-        st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 50), st.booleans(), records, records,
-        st.none() | st.builds(Before, st.integers(0, 10**9), st.just(840), st.booleans()), st.integers(1, 255),
-        st.sampled_from([frozenset(), frozenset({CN})]),
+        st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 50), st.integers(0, 3),
+        records, records, st.none() | st.builds(Before, st.integers(0, 10**9), st.just(840), st.booleans()),
+        st.integers(1, 255), st.sampled_from([frozenset(), frozenset({CN})]),
     )
 )  # fmt: skip
 
@@ -117,6 +119,13 @@ def test_and_not_where_it_must_not(code: str) -> None:
 def test_what_no_other_rule_finds_refers_by_itself() -> None:
     for code in ("order-withheld", "house-bill-twice", "unreadable", "many-numbers-at-one-contact", "restricted-words"):
         assert RuleScorer().score(replace(PLAIN, **SHOWS[code])).refers, code
+
+
+def test_one_denial_at_an_address_refers_with_something_else_only_two_by_themselves() -> None:
+    one, two = (replace(PLAIN, deniers_at_address=number) for number in (1, 2))
+    assert not RuleScorer().score(one).refers, "a mail room is one address"
+    assert RuleScorer().score(replace(one, **SHOWS["unit-price-low"])).refers
+    assert RuleScorer().score(two).refers
 
 
 def test_a_record_and_a_low_price_do_not_refer_by_themselves() -> None:

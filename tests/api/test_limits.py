@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from fastapi import Request
 from sqlmodel import select
 
-from api.limits import LIMITS, read_rates
+from api.limits import LIMITS, read_rates, source_of
 from ledger.domain.errors import LedgerError
 from ledger.store.tables.access import ChallengeRow
 from tests.api.test_buyer import Buyer
 from tests.api.test_no_oracle import from_address
 from tests.api.world import KEYRING, World, world
 
-RATES = {"public": "9/minute", "sign-in": "12/minute", "read": "7/minute", "write": "5/minute", "buyer": "6/minute"}
+RATES = {
+    "public": "9/minute", "sign-in": "12/minute", "bad-token": "8/minute", "read": "7/minute", "write": "5/minute",
+    "buyer": "6/minute",
+}  # fmt: skip
 TOO_MUCH = b"x" * (301 << 10)
 """Bytes above the bound of a request."""
 
@@ -67,8 +71,20 @@ def test_a_strangers_challenges_are_counted_by_address_and_write_no_more_rows(
 
 def test_guessed_tokens_are_counted_by_address(elsewhere: httpx.Client) -> None:
     forged = {"Authorization": "Bearer clt_forged"}
-    assert passed(lambda: elsewhere.get("/v1/orders", headers=forged)) == 9
+    assert passed(lambda: elsewhere.get("/v1/orders", headers=forged)) == 8
     assert elsewhere.get("/v1/buyer/uses", headers=forged).status_code == 429
+    assert elsewhere.get("/v1/chain").status_code == 200, "what a client asks for before it signs in"
+    assert challenge(elsewhere).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("host", "source"),
+    [("::ffff:192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.2", "192.0.2.2"), ("192.0.2.1", "192.0.2.1"),
+     ("2001:db8:1:2:3::4", "2001:0db8:0001:0002"), ("2001:db8:1:2::5", "2001:0db8:0001:0002"),
+     ("a socket", "a socket")],
+)  # fmt: skip
+def test_what_counts_as_one_address(host: str, source: str) -> None:
+    assert source_of(Request({"type": "http", "client": (host, 1)})) == source
 
 
 @pytest.mark.parametrize("path", ["/v1/chain", "/errors", "/v1/parcel-links/nothing", "/", "/p/nothing"])

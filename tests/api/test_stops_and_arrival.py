@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from api.identity.answers import Said
 from api.identity.authority import SPREAD
+from api.problems import APIError
 from clients.sample.members import HANDLES
 from clients.sample.plan import START
 from ledger.chain.batch import Entry
@@ -57,9 +59,9 @@ class Flight(Desk):
     def says(self, what: str) -> None:
         """Let the holder deny the parcel or freeze his number; of a withheld consent he says nothing."""
         if what == "denied":
-            self.answers().about_use(self.holder(), self.use().id, "denied", None)
+            self.answers().about_use(self.holder(), self.use().id, "denied", Said())
         elif what == "frozen":
-            self.answers().freeze(self.holder(), [], None)
+            self.answers().freeze(self.holder(), [], Said())
 
     def carried_in(self) -> Parcel:
         self.writes((self.parcel, K.CARRIED_IN))
@@ -123,3 +125,17 @@ def test_a_freeze_holds_back_what_is_cleared_and_has_not_left_the_yard(flight: F
     released = Parcel(flight.node.word(flight.parcel))
     assert Status.STOP_OPEN in released.status
     assert Status.RELEASED not in released.status
+
+
+def test_a_freeze_said_again_is_the_same_answer_after_what_it_let_through_has_left(flight: Flight) -> None:
+    said, let = Said(None, int(flight.time.timestamp()), "0" * 32), [flight.use().id]
+    first = flight.answers().freeze(flight.holder(), let, said)
+    flight.writes((flight.master, K.MASTER_ARRIVED))
+    assert flight.carried_in().clearance == "cleared"
+    flight.writes((flight.parcel, K.RELEASED))
+    assert Status.RELEASED in Parcel(flight.node.word(flight.parcel)).status
+    again = flight.answers().freeze(flight.holder(), let, said)
+    assert (again.id, again.receipt) == (first.id, first.receipt)
+    with pytest.raises(APIError) as refused:
+        flight.answers().freeze(flight.holder(), let, Said())
+    assert refused.value.code == "api.not-found", "what has left is let through no more"

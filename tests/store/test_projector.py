@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import delete, select
 
 from clients.cli.embedded import EmbeddedNode
 from ledger.chain.included import IncludedBlock
 from ledger.chain.state import Parcel
 from ledger.domain.rejections import Effect
 from ledger.store.database import Database
-from ledger.store.projector import ForeignChain, Projector
-from ledger.store.tables.chain import BlockRow, Cursor, EntryRow, MasterRow, OrderRow, ParcelRow
+from ledger.store.projector import ForeignChain, NoMembers, Projector
+from ledger.store.tables.chain import BlockRow, Cursor, EntryRow, KeyRow, MasterRow, OrderRow, OrgRow, ParcelRow
 from node.clock import LogicalClock
 from node.sealer import Sealer
 from tests.node.days import make_day, sealer_keys
@@ -96,6 +96,25 @@ def test_another_chain_is_refused(database: Database, node: EmbeddedNode, tmp_pa
         session.add(cursor)
     with pytest.raises(ForeignChain, match="another genesis"):
         Projector(database, node, node.sealer.chain.domain).step()
+
+
+def test_rows_of_a_version_without_members_are_refused_until_they_are_made_anew(
+    database: Database, node: EmbeddedNode
+) -> None:
+    projector = Projector(database, node, node.sealer.chain.domain)
+    projector.step(until=3)
+    with database.write() as session:  # what an older version leaves behind that goes on after the migration
+        for model in (KeyRow, OrgRow):
+            session.exec(delete(model))
+    again = Projector(database, node, node.sealer.chain.domain)
+    before = rows(database)
+    with pytest.raises(NoMembers, match="clearance api reindex"):
+        again.step()
+    assert (rows(database), again.height()) == (before, 3)
+    again.clear()
+    assert again.catch_up() == node.status()["height"]
+    with database.read() as session:
+        assert session.exec(select(OrgRow)).first() is not None
 
 
 class Unfinal:
