@@ -32,6 +32,12 @@ class InvalidTrust(LedgerError):
     code = "trust.invalid"
 
 
+class DemoChain(LedgerError):
+    """The trusted chain is a demo: its keys derive from a public seed, so anybody can sign what it says."""
+
+    code = "trust.demo"
+
+
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Whose signatures count, and where the contract keeps its words.
@@ -42,6 +48,7 @@ class Trust:
         followers: addresses that countersign heads.
         needed: how many of them must have countersigned.
         slots: storage slots of the maps, as the chain's contract was compiled.
+        demo: whether the chain was made from a seed; see :meth:`for_real`.
     """
 
     domain: LedgerDomain
@@ -50,6 +57,7 @@ class Trust:
     followers: tuple[bytes, ...]
     needed: int
     slots: dict[str, int]
+    demo: bool
 
     @classmethod
     def of_genesis(cls, genesis: Genesis, genesis_hash: bytes, needed: int | None = None) -> Self:
@@ -61,7 +69,8 @@ class Trust:
         followers = tuple(sorted(unhexed(address) for address in genesis.followers))
         count = len(followers) if needed is None else needed
         slots = {name: genesis.code.slots[name] for name in MAPS}
-        return cls(genesis.domain, genesis_hash, unhexed(genesis.sealer), followers, count, slots).checked()
+        sealer = unhexed(genesis.sealer)
+        return cls(genesis.domain, genesis_hash, sealer, followers, count, slots, genesis.demo).checked()
 
     def checked(self) -> Self:
         """Return it.
@@ -82,11 +91,25 @@ class Trust:
             )
         return self
 
+    def for_real(self) -> Self:
+        """Return it.
+
+        Raises:
+            DemoChain: signatures of this chain prove nothing.
+        """
+        if self.demo:
+            raise DemoChain(
+                "The trust file is of a demo chain: its keys are public, and anybody can make such a certificate.",
+                hint="Get the trust file of the real chain; to try things out, add --demo.",
+            )
+        return self
+
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
             "object": "trust",
             "version": 1,
+            "demo": self.demo,
             "chain_id": self.domain.chain_id,
             "contract": hexed(self.domain.contract),
             "genesis_hash": hexed(self.genesis_hash),
@@ -112,10 +135,13 @@ class Trust:
                 all_unhexed(document["followers"]),
                 document["countersignatures"],
                 document["slots"],
+                document["demo"],
             ).checked()
             numbers = (found.domain.chain_id, found.needed, *(found.slots[name] for name in MAPS))
             if any(type(each) is not int or each < 0 for each in numbers):
                 raise ValueError("a number is none")
+            if type(found.demo) is not bool:
+                raise ValueError("demo is true or false")
             if rfc8785.dumps(found.as_dict()) != rfc8785.dumps(document):
                 raise ValueError("fields are missing, unknown or written otherwise")
         except (ValueError, TypeError, KeyError, RecursionError) as error:

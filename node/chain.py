@@ -13,7 +13,7 @@ from ledger.chain.state import LedgerState
 from ledger.commitments import batch_hash
 from ledger.domain.errors import LedgerError
 from ledger.genesis import CONTRACT, Genesis
-from node.blocks import EMPTY_ROOT, Block, ExecutedBlock, Header, Receipt
+from node.blocks import EMPTY_ROOT, Block, ExecutedBlock, Header, Receipt, items_of
 from node.evm.executor import Driver, Executor
 from node.genesis import execute_genesis
 from node.retention import STATE_WINDOW, Retention
@@ -34,7 +34,7 @@ class UnknownBlock(LedgerError):
 
 
 class Chain:
-    """Reads and extends the chain. One process owns it; calls are not thread-safe."""
+    """Reads and extends the chain. One process owns it; calls are not thread-safe, unless they say so."""
 
     def __init__(
         self, store: Store, genesis: Genesis, driver: Driver = Driver.PLAIN, window: int = STATE_WINDOW
@@ -119,10 +119,23 @@ class Chain:
         Raises:
             UnknownBlock: none is kept at this height.
         """
+        return Block.decode(self._kept(height))
+
+    def header_bytes(self, height: int) -> bytes:
+        """Return the RLP of a block's header; its transactions are not decoded.
+
+        A block that is kept never changes, and stores are read by any thread: this needs no lock.
+
+        Raises:
+            UnknownBlock: none is kept at this height.
+        """
+        return items_of(self._kept(height))[0]
+
+    def _kept(self, height: int) -> bytes:
         data = self.store.get(Space.BLOCK + height_key(height)) if height >= 0 else None
         if data is None:
             raise UnknownBlock(f"No block {height} is kept here.", hint=f"The head is {self.head.number}.")
-        return Block.decode(data)
+        return data
 
     def height_of(self, block_hash: bytes) -> int | None:
         """Return the height of a block by its hash."""

@@ -159,12 +159,8 @@ def samples(
         members = MemberHistory(given.genesis)
         history = SampleHistory(members)
 
-        def seen(executed: Any) -> None:
-            members.add(executed)
-            history.add(executed)
-
         with progress("audit", quiet=as_json) as bar:
-            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
+            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=history.add)
         days = {members.name(org): [day.as_dict() for day in days] for org, days in history.days().items()}
         if not as_json:
             show_days(days)

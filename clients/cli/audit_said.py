@@ -152,12 +152,8 @@ def of_key(
         members = MemberHistory(given.genesis)
         history = KeyHistory(read_address(address), read_time(since), members)
 
-        def seen(executed: Any) -> None:
-            members.add(executed)
-            history.add(executed)
-
         with progress("audit", quiet=as_json) as bar:
-            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=seen)
+            report = audit_chain(given.genesis, given.blocks, store=given.store, progress=bar, seen=history.add)
         if history.key not in members.keys:
             raise LedgerError("The chain knows no such key.", hint="Check the address and the chain.")
         if not as_json:

@@ -130,15 +130,9 @@ def replay(
     head = sealer.status()
     if not wait_until(lambda: follower.status()["height"] >= head["height"], 60):
         raise LedgerError("The follower does not keep up.", hint=f"See {home / 'follower' / 'log'}.")
-    members = MemberHistory(genesis)
-    sample = SampleHistory(members)
-
-    def seen(executed: Any) -> None:
-        members.add(executed)
-        sample.add(executed)
-
+    sample = SampleHistory(MemberHistory(genesis))
     with progress("audit") as bar:
-        found_in_chain = audit_chain(genesis, blocks_of_node(follower), progress=bar, seen=seen)
+        found_in_chain = audit_chain(genesis, blocks_of_node(follower), progress=bar, seen=sample.add)
     report = Report("chain", found_in_chain.subject, (*found_in_chain.findings, *sample.check()))
     heads = [json.dumps(signed.as_dict()) for height in range(1, head["height"] + 1) for signed in sealer.heads(height)]
     (home / "heads.jsonl").write_text("\n".join(heads) + "\n")

@@ -41,6 +41,8 @@ TEXTS: Final[dict[str, Sentence]] = {
     "block": Sentence("블록", "at block"),
     "sealed": Sentence("봉인", "sealed by"),
     "countersigned": Sentence("함께 서명", "countersigned by"),
+    "chain": Sentence("체인", "chain"),
+    "demo": Sentence("시험용, 누구나 서명할 수 있음", "a demo: anybody can sign there"),
     "digest": Sentence("증명의 해시", "digest"),
     "not": Sentence("증명하지 않는 것", "does not prove"),
     "later": Sentence("이 블록 뒤에 일어난 일", "what happened later"),
@@ -57,6 +59,7 @@ ALSO: Final = ("STOP_OPEN", "HELD", "INSPECTING", "RELEASED")
 def verify(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="The certificate, a JSON file.")],
     trust: Annotated[Path, typer.Option(help="Trust file, once from somebody you trust.")],
+    demo: Annotated[bool, typer.Option("--demo", help="Take a demo chain too, whose keys are public.")] = False,
     lang: Lang = "",
     as_json: Json = False,
 ) -> None:
@@ -71,6 +74,8 @@ def verify(
     text = read(proof, MOST_BYTES + 1)
     try:
         trusted = Trust.loads(read(trust, MOST_BYTES))
+        if not demo:
+            trusted.for_real()
     except LedgerError as error:
         fail(error, USAGE)
     say = Words(lang)
@@ -103,6 +108,7 @@ def told(certificate: Certificate, trust: Trust) -> dict[str, Any]:
     document = certificate.as_dict()
     return {
         "verified": True,
+        "demo": trust.demo,
         "parcel": document["parcel"],
         "filing": document["filing"],
         **document["says"],
@@ -120,6 +126,7 @@ def show(certificate: Certificate, trust: Trust, say: Words) -> None:
     """Show what a certificate that holds says, and what it does not prove."""
     found = told(certificate, trust)
     rows = [
+        *((("chain", say.of(TEXTS["demo"])),) if trust.demo else ()),
         ("parcel", found["parcel"]),
         ("clearance", say.status(found["clearance"])),
         ("decided", say.of(TEXTS[f"by.{found['decided_by'] or 'nobody'}"])),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
 from ledger.chain.calls import Change, What
+from ledger.chain.included import IncludedBatch
 from ledger.domain.words import KEY, ORG
 from ledger.genesis import SUSPENDED, Genesis
 
@@ -44,3 +46,28 @@ class Membership:
         """Return the roles a key acts in: its own, cut to those of its org; 0 for a stranger."""
         word = self.keys.get(key, 0)
         return KEY["roles"].get(word) & ORG["roles"].get(self.orgs.get(KEY["org"].get(word), 0))
+
+
+def walked(
+    batches: Iterable[IncludedBatch], changes: Iterable[tuple[int, Change]], take: Callable[[Change], None]
+) -> Iterator[IncludedBatch]:
+    """Yield the batches of a block in order, each when the changes of the transactions before it were taken.
+
+    Writers are judged by the members at the place of their transaction (docs/protocol.md), so every reader that asks
+    for roles walks blocks this way. Whoever leaves off before the end takes only what stands before.
+
+    Args:
+        batches: of one block, in order.
+        changes: of the same block, each with the place of its transaction, in order.
+        take: hears each change, those behind the last batch too.
+    """
+    ahead = iter(changes)
+    following = next(ahead, None)
+    for batch in batches:
+        while following and following[0] < batch.index:
+            take(following[1])
+            following = next(ahead, None)
+        yield batch
+    while following:
+        take(following[1])
+        following = next(ahead, None)

@@ -154,6 +154,7 @@ ERROR_TEXTS: Final[dict[str, Sentence]] = {
     "store.version": Sentence("다른 판이 쓴 저장소입니다.", "Another version wrote the store."),
     "transaction.invalid": Sentence("올바르지 않은 거래입니다.", "The transaction is not valid."),
     "trigger.no-demo": Sentence("시험용 체인이 아닙니다.", "Test parcels go to demo chains only."),
+    "trust.demo": Sentence("시험용 체인의 신뢰 파일입니다.", "The trust file is of a demo chain."),
     "trust.invalid": Sentence("신뢰 파일을 쓸 수 없습니다.", "The trust file cannot be used."),
     "unipass.forbidden": Sentence("UNI-PASS 응답에 금지된 XML 선언이 있습니다.", "The XML declares what it may not."),
     "unipass.incomplete": Sentence("UNI-PASS 응답이 온전하지 않습니다.", "The UNI-PASS answer is not whole."),

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, create_engine
 
@@ -42,6 +43,7 @@ class Database:
         options: dict[str, Any] = {"pool_size": POOL, "max_overflow": 0, "pool_pre_ping": not self.is_sqlite,
                                    "hide_parameters": True}  # fmt: skip
         self.engine = create_engine(url, **options)
+        event.listen(self.engine, "handle_error", _without_row)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -96,6 +98,18 @@ def _translated() -> Iterator[None]:
         if error.connection_invalidated:
             raise DatabaseUnavailable("The database went away.", hint="Check that it runs; then try again.") from error
         raise
+
+
+def _without_row(context: ExceptionContext) -> None:
+    """Leave only the first line of what PostgreSQL says: beside it stands the row that failed, with all its values."""
+    error = context.original_exception
+    first = getattr(getattr(error, "diag", None), "message_primary", None)
+    if first is None:
+        return
+    whole = str(error)
+    for each in (error, context.sqlalchemy_exception):
+        if each is not None:
+            each.args = tuple(part.replace(whole, first) if isinstance(part, str) else part for part in each.args)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from ledger.chain.calls import Change, What
 from ledger.chain.included import IncludedBatch, IncludedBlock, IncludedEntry
-from ledger.chain.membership import Membership
+from ledger.chain.membership import Membership, walked
 from ledger.chain.state import Parcel
 from ledger.commitments import word
 from ledger.domain.kinds import KINDS, Flag, KindNumber
@@ -51,16 +51,11 @@ class Page:
         """Read blocks; `members`, as they stand before them, are moved on to the last."""
         page = cls()
         for block in blocks:
-            changes = list(block.changes)
-            for batch in block.batches:
-                while changes and changes[0][0] < batch.index:
-                    page._change(changes.pop(0)[1], members)
+            for batch in walked(block.batches, block.changes, lambda change: page._change(change, members)):
                 for each in batch.entries(members.roles(batch.key)):
                     page.entries.append(_entry_row(batch, each))
                     if each.rejection is None and not batch.batch.is_trace:
                         page._note(batch, each)
-            for _, change in changes:
-                page._change(change, members)
         return page
 
     def _change(self, change: Change, members: Membership) -> None:

@@ -1,8 +1,8 @@
 """`audit answers`: whether the stops that an identity authority promised the holder of a number stand on chain.
 
-For each receipt it establishes (1) a key that holds or held the authority's role signed it, (2) every stop it owes is
-an accepted entry on that parcel, with the digest that was promised, (3) its block is no later than the promise says.
-Until the promise falls due nothing is missing.
+For each receipt it establishes (1) a key signed it that acts or once acted as identity authority (role of key and of
+its organisation), (2) every stop it owes is an accepted entry on that parcel, with the digest that was promised, (3) its
+block is no later than the promise says. Until the promise falls due nothing is missing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 from ledger.answers import AnswerReceipt, BadReceipt, parcel_text
 from ledger.domain.kinds import KindNumber
 from ledger.domain.roles import Role
-from ledger.domain.words import KEY
 from ledger.keys import BadSignature
 from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
@@ -66,7 +65,7 @@ def check_answers(
             signer = receipt.signer(members.genesis.domain)
         except BadSignature:
             signer = b""
-        if not KEY["roles"].get(members.keys.get(signer, 0)) & Role.IDENTITY_AUTHORITY:
+        if not members.held.get(signer, 0) & Role.IDENTITY_AUTHORITY:
             yield Found("answer.signer", None, f"{name}: not signed by an identity authority of this chain.")
             continue
         for stop in receipt.stops if index.newest > receipt.stops_by else ():

@@ -11,7 +11,6 @@ from ledger.chain.calls import Change, What
 from ledger.chain.included import IncludedBatch, IncludedEntry
 from ledger.domain.crosswalk import TRACE_BY_NUMBER
 from ledger.domain.kinds import KINDS, Flag
-from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
 from node.blocks import ExecutedBlock
 
@@ -28,6 +27,7 @@ class KeyHistory:
     """What one key did from a moment on (block time, seconds UTC), and what was done to it at any time.
 
     Attributes:
+        members: as they stand where the history is; it is moved on from here, transaction by transaction.
         said: entries it signed.
         subjects: how each subject it touched was touched: kinds, in order.
         changes: changes of members and rules that it made.
@@ -43,16 +43,13 @@ class KeyHistory:
     own: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, executed: ExecutedBlock) -> None:
-        """Take an executed block; `members` must have seen it too."""
-        height, moment = executed.block.height, executed.block.header.timestamp
-        for at, change in reversed(self.members.changes):
-            if at != height:
-                break
+        """Take an executed block."""
+        moment, before = executed.block.header.timestamp, len(self.members.changes)
+        for batch in self.members.walk(executed):
+            if moment >= self.since and batch.key == self.key:
+                self._said(batch, moment)
+        for height, change in self.members.changes[before:]:
             self._changed(height, change, moment)
-        if moment >= self.since:
-            for batch in batches_of(executed):
-                if batch.key == self.key:
-                    self._said(batch, moment)
 
     def _changed(self, height: int, change: Change, moment: int) -> None:
         told = {"block": height, "time": _time(moment)}

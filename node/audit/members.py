@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from ledger.chain.calls import Change, What, read_changed
-from ledger.chain.membership import Membership
+from ledger.chain.calls import Change, What
+from ledger.chain.included import IncludedBatch
+from ledger.chain.membership import Membership, walked
 from ledger.domain.kinds import KINDS
 from ledger.domain.roles import Role
 from ledger.domain.words import KEY, ORG
-from ledger.genesis import CONTRACT, FOREVER, GOOD, SUSPENDED, WATCHED, Genesis, MemberKey, Org, installed_code
-from node.blocks import ExecutedBlock, Receipt
+from ledger.genesis import FOREVER, GOOD, SUSPENDED, WATCHED, Genesis, MemberKey, Org, installed_code
+from node.audit.batches import batches_of, changes_of
+from node.blocks import ExecutedBlock
 
 STANDINGS: Final = {GOOD: "good", WATCHED: "watched", SUSPENDED: "suspended"}
 HANDLE: Final = (1 << 24) - 1
@@ -30,6 +32,7 @@ class MemberHistory:
         masks: kinds that one org lets another write, owner << 24 | writer.
         overlays: until when an office refers a target; office << 40: its latest.
         retired: keys whose validity their org ended.
+        held: roles that each key acts in or once acted in.
     """
 
     genesis: Genesis
@@ -41,12 +44,14 @@ class MemberHistory:
     rates: dict[int, int] = field(default_factory=dict)
     overlays: dict[int, int] = field(default_factory=dict)
     retired: set[bytes] = field(default_factory=set)
+    held: dict[bytes, int] = field(default_factory=dict)
     changes: list[tuple[int, Change]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Start from the genesis file."""
         self.time = self.genesis.timestamp
         self.now = Membership.of(self.genesis)
+        self.held = {key: self.now.roles(key) for key in self.now.keys}
         self.quorum = self.genesis.quorum
         self.rates = dict(self.genesis.rates)
         for row, pair in self.genesis.rows:
@@ -65,20 +70,35 @@ class MemberHistory:
     def add(self, executed: ExecutedBlock) -> None:
         """Take the changes of an executed block."""
         self.time = executed.block.header.timestamp
-        for receipt in executed.receipts:
-            self.take(executed.block.height, receipt)
+        for _, change in changes_of(executed):
+            self._take(executed.block.height, change)
 
-    def take(self, height: int, receipt: Receipt) -> None:
-        """Take the changes of one transaction: what stands behind it in the block is judged by them."""
-        for log in receipt.logs:
-            change = read_changed(log.topics, log.data) if log.address == CONTRACT else None
-            if change:
-                self.changes.append((height, change))
-                self._apply(change)
+    def walk(self, executed: ExecutedBlock) -> Iterator[IncludedBatch]:
+        """Yield the batches of an executed block, each with members and rules as they stand at its place.
+
+        It takes the block's changes as :meth:`add` does: a history is moved on by the one or by the other.
+        """
+        self.time, height = executed.block.header.timestamp, executed.block.height
+        return walked(batches_of(executed), changes_of(executed), lambda change: self._take(height, change))
+
+    def _take(self, height: int, change: Change) -> None:
+        self.changes.append((height, change))
+        self.now.take(change)
+        self._apply(change)
+        for key in self._moved(change):
+            self.held[key] = self.held.get(key, 0) | self.now.roles(key)
+
+    def _moved(self, change: Change) -> Iterable[bytes]:
+        """Return the keys that may act in other roles after a change."""
+        match change.what:
+            case What.KEY | What.KEY_ENROLLED:
+                return (change.key,)
+            case What.ORG:
+                return [key for key, word in self.keys.items() if KEY["org"].get(word) == change.a]
+        return ()
 
     def _apply(self, change: Change) -> None:
         a, b = change.a, change.b
-        self.now.take(change)
         match change.what:
             case What.QUORUM:
                 self.quorum = a

@@ -13,7 +13,6 @@ from ledger.domain.rejections import Effect
 from ledger.domain.words import DETAIL, KEY, ORG, TRANSPORT
 from ledger.genesis import FOREVER
 from node.audit import rules
-from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
 from node.blocks import ExecutedBlock
 
@@ -59,12 +58,9 @@ class ParcelHistory:
 
     def add(self, executed: ExecutedBlock) -> None:
         """Take an executed block."""
-        block, carried = executed.block, {batch.index: batch for batch in batches_of(executed)}
-        for index, receipt in enumerate(executed.receipts):
-            if index in carried:
-                for each in carried[index].entries(self.members.now.roles(carried[index].key)):
-                    self._entry(carried[index], each, block.header.timestamp)
-            self.members.take(block.height, receipt)
+        for batch in self.members.walk(executed):
+            for each in batch.entries(self.members.now.roles(batch.key)):
+                self._entry(batch, each, executed.block.header.timestamp)
 
     def events(self) -> list[Told]:
         """Return what was said, in the order it stands on chain."""

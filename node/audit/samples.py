@@ -17,7 +17,6 @@ from typing import Any, Final
 from ledger.chain.included import IncludedBatch
 from ledger.chain.sampling import REVEAL_LATEST, DayStatement, day_end, day_of, day_statements, picked, picked_digest
 from ledger.domain.kinds import KindNumber
-from node.audit.batches import batches_of
 from node.audit.members import MemberHistory
 from node.audit.report import Found
 from node.blocks import ExecutedBlock
@@ -78,7 +77,11 @@ class ScreenedDay:
 
 @dataclass(slots=True)
 class SampleHistory:
-    """Filings, results of screening, and what it said of its day keys."""
+    """Filings, results of screening, and what it said of its day keys.
+
+    Attributes:
+        members: as they stand where the history is; it is moved on from here, transaction by transaction.
+    """
 
     members: MemberHistory
     time: int = 0
@@ -88,10 +91,10 @@ class SampleHistory:
     statements: list[DayStatement] = field(default_factory=list)
 
     def add(self, executed: ExecutedBlock) -> None:
-        """Take an executed block; `members` must have seen it."""
+        """Take an executed block."""
         block = executed.block
         self.time = block.header.timestamp
-        for batch in batches_of(executed):
+        for batch in self.members.walk(executed):
             roles = self.members.now.roles(batch.key)
             self.statements += day_statements(self.members.genesis.domain, batch, roles)
             if not batch.batch.is_trace:

@@ -88,7 +88,10 @@ class LedgerMethods:
             }
 
     def get_evidence(self, slots: list[Any]) -> dict[str, Any]:
-        """Return up to 16 of the contract's words at the newest final block, with proofs, seal and heads."""
+        """Return up to 16 of the contract's words at the newest final block, with proofs, seal and heads.
+
+        The up to 256 headers that lead to the heads are read outside of the node's lock.
+        """
         if not isinstance(slots, list) or len(slots) > MAX_PROVEN:
             raise BadParameters(f"A list of at most {MAX_PROVEN} slots.", hint="Ask in parts.")
         return evidence_of(self._service, [read_quantity(slot) for slot in slots]).as_dict()

@@ -134,14 +134,8 @@ class Desk(World):
     def audited(self) -> SampleHistory:
         """Audit the sample, by the chain alone."""
         chain = self.node.sealer.chain
-        members = MemberHistory(chain.genesis)
-        history = SampleHistory(members)
-
-        def seen(executed: Any) -> None:
-            members.add(executed)
-            history.add(executed)
-
-        assert audit_chain(chain.genesis, blocks_of_chain(chain), seen=seen).ok
+        history = SampleHistory(MemberHistory(chain.genesis))
+        assert audit_chain(chain.genesis, blocks_of_chain(chain), seen=history.add).ok
         return history
 
 

@@ -15,12 +15,13 @@ from tests.api.journey import Journey
 from tests.api.world import World
 from tests.node.serving import TOKEN
 
+DATABASES = ("sqlite", "postgresql")
+
 
 def audit(service: World) -> tuple[int, list[str]]:
-    result = CliRunner().invoke(
-        app,
-        ["audit", "projection", "--rpc", service.sealer.url, "--token", TOKEN, "--home", str(service.home), "--json"],
-    )  # fmt: skip
+    where = ["--home", str(service.home), "--database", service.gateway.database.url]
+    words = ["audit", "projection", "--rpc", service.sealer.url, "--token", TOKEN, *where, "--json"]
+    result = CliRunner().invoke(app, words)
     document = json.loads(result.stdout.splitlines()[-1])
     return result.exit_code, [each["sentence"] for each in document["findings"]]
 

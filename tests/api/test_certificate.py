@@ -171,22 +171,40 @@ def test_the_command_tells_which_point_fails(service: World, journey: Journey, t
     document = service.party("courier-1").http.get(address(journey)).json()
     whole = kept(tmp_path / "whole", document)
     lying = kept(tmp_path / "lying", document | {"says": document["says"] | {"clearance": "refused"}})
-    done = clearance("verify", lying, "--trust", str(trust), "--lang", "ko")
+    done = clearance("verify", lying, "--trust", str(trust), "--demo", "--lang", "ko")
     assert done.status == 1
     assert ERROR_TEXTS["certificate.says"].ko in done.stdout
     assert "certificate.says" in done.stderr
     assert "clearance." in done.stderr
-    done = clearance("verify", lying, "--trust", str(trust), "--json")
+    done = clearance("verify", lying, "--trust", str(trust), "--demo", "--json")
     assert (done.status, done.json["verified"], done.json["error"]["code"]) == (1, False, "certificate.says")
-    done = clearance("verify", whole, "--trust", str(trust), "--json")
+    done = clearance("verify", whole, "--trust", str(trust), "--demo", "--json")
     assert done.status == 0
     assert (done.json["verified"], done.json["height"]) == (True, document["says"]["height"])
     assert [each["follower"] for each in done.json["countersigned_by"]] == list(service.genesis.followers)
     assert done.json["sealed_by"] == service.genesis.sealer
-    done = clearance("verify", whole, "--trust", str(trust), "--lang", "ko")
+    done = clearance("verify", whole, "--trust", str(trust), "--demo", "--lang", "ko")
     assert done.status == 0
-    for name in ("holds", "by.rule", "later", "declared"):
+    for name in ("holds", "demo", "by.rule", "later", "declared"):
         assert TEXTS[name].ko in done.stdout
+
+
+def test_a_demo_chains_certificate_is_taken_for_a_trial_only(
+    service: World, journey: Journey, trust: Path, tmp_path: Path
+) -> None:
+    document = service.party("courier-1").http.get(address(journey)).json()
+    whole = kept(tmp_path / "whole", document)
+    done = clearance("verify", whole, "--trust", str(trust))
+    assert (done.status, done.stdout) == (2, "")
+    assert "trust.demo" in done.stderr
+    assert "--demo" in done.stderr
+    done = clearance("verify", whole, "--trust", str(trust), "--demo", "--json")
+    assert (done.status, done.json["verified"], done.json["demo"]) == (0, True, True)
+    told = json.loads(trust.read_text())
+    unmarked = kept(tmp_path / "unmarked", {name: told[name] for name in told if name != "demo"})
+    assert clearance("verify", whole, "--trust", unmarked).status == 2
+    done = clearance("verify", whole, "--trust", kept(tmp_path / "real", told | {"demo": False}), "--json")
+    assert (done.status, done.json["demo"]) == (0, False)
 
 
 def test_files_that_cannot_be_used_are_a_matter_of_usage(trust: Path, tmp_path: Path) -> None:
@@ -195,7 +213,7 @@ def test_files_that_cannot_be_used_are_a_matter_of_usage(trust: Path, tmp_path: 
         (tmp_path / "empty", trust, 1), (tmp_path / "missing", trust, 2), (tmp_path / "empty", tmp_path / "missing", 2),
         (tmp_path / "empty", tmp_path / "empty", 2), (tmp_path, trust, 2),
     ):  # fmt: skip
-        assert clearance("verify", str(proof), "--trust", str(trusted)).status == status, (proof, trusted)
+        assert clearance("verify", str(proof), "--trust", str(trusted), "--demo").status == status, (proof, trusted)
     assert clearance("verify", str(tmp_path / "empty")).status == 2
 
 

@@ -118,14 +118,8 @@ class Screened:
         return self
 
     def audited(self) -> SampleHistory:
-        members = MemberHistory(self.chain.genesis)
-        history = SampleHistory(members)
-
-        def seen(executed: object) -> None:
-            members.add(executed)  # type: ignore[arg-type]
-            history.add(executed)  # type: ignore[arg-type]
-
-        assert audit_chain(self.chain.genesis, blocks_of_chain(self.chain), seen=seen).ok
+        history = SampleHistory(MemberHistory(self.chain.genesis))
+        assert audit_chain(self.chain.genesis, blocks_of_chain(self.chain), seen=history.add).ok
         return history
 
     def found(self) -> list[str]:
