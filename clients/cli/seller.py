@@ -104,7 +104,8 @@ def seller_order(
 ) -> None:  # fmt: skip
     """Record an order and hand it to its courier; the buyer's data travels encrypted.
 
-    Running it again with the same file is safe: it is the same order, which the ledger takes once.
+    Running it again with the same file is safe: it is the same order, which the ledger takes once; it says that the
+    order stands already. Another courier in the file changes nothing: see `reassign`.
     Example: clearance seller order order.json --key shop.json --api https://gateway.example
     """
     from clients.seller import Seller
