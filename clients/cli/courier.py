@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from clients.cli import book, courier_gateway, filing, listen, masters, scans, verify
+from clients.cli import book, certificates, courier_gateway, filing, listen, masters, scans
 from clients.cli.console import errors, out, say_json
 from clients.cli.desk import HOME, HomeFolder
 from clients.cli.party import party, write
@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="The courier: inbox of orders, fili
 app.command("listen")(listen.listen)
 app.command("trigger")(listen.trigger)
 app.command("scans")(scans.scans)
-app.command("certificate")(verify.certificate)
+app.command("certificate")(certificates.of_courier)
 app.command("spool")(scans.spool)
 app.command("gateway")(courier_gateway.gateway)
 app.command("file")(filing.file)

@@ -31,6 +31,7 @@ from clients.sdk.models import (
 from clients.sdk.office import OfficeParcel, read_office_parcel
 from clients.sdk.problems import ForeignChain, Problem, Unexpected, Unreachable, seconds
 from clients.sdk.webhooks import Delivery, Webhook, read_delivery, read_webhook
+from ledger.certificate import Certificate
 from ledger.chain.batch import Batch
 from ledger.commitments import LedgerDomain
 from ledger.keys import LocalSigner
@@ -221,6 +222,10 @@ class Client:
         """Return a parcel with its orders and its time line."""
         return read_parcel(await self._told("GET", f"/v1/parcels/0x{number:064x}"))
 
+    async def certificate(self, number: int) -> Certificate:
+        """Return the clearance certificate of a parcel, unchecked: see :func:`ledger.certificate.verify`."""
+        return Certificate.loads((await self._call("GET", f"/v1/parcels/0x{number:064x}/certificate")).content)
+
     def orders(self, state: str | None = None) -> AsyncIterator[Order]:
         """Return the orders this org recorded or was handed; of a state only: open, or bound to a parcel."""
         return self._pages("/v1/orders", {"state": state} if state else {}, read_order)
@@ -258,9 +263,13 @@ class Client:
         return EventStream(self._http, self.authorization, after, tuple(types), patience)
 
     # ------------------------------------------------------------------------------------------------------ an office
-    def customs_parcels(self, clearance: Iterable[str] = ()) -> AsyncIterator[OfficeParcel]:
-        """Return the parcels that wait for the officer's office, or those of other states, with screening's reasons."""
-        return self._pages("/v1/customs/parcels", {"clearance": list(clearance)}, read_office_parcel)
+    def customs_parcels(self, clearance: Iterable[str] = (), *, denied: bool = False) -> AsyncIterator[OfficeParcel]:
+        """Return the parcels that wait for the officer's office, or those of other states, with screening's reasons.
+
+        `denied`: only those whose number's holder says that they are not his, in every state unless some are named.
+        """
+        query = {"clearance": list(clearance)} | ({"denied": "true"} if denied else {})
+        return self._pages("/v1/customs/parcels", query, read_office_parcel)
 
     async def customs_parcel(self, number: int) -> OfficeParcel:
         """Return a parcel of the officer's office with its orders, its time line and screening's reasons."""
