@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from eth_hash.auto import keccak
 
-from clients.inbox import Inbox, InboxItem
+from clients.inbox import Inbox, InboxItem, Kept
 from ledger.chain.batch import Entry, detail
 from ledger.chain.included import IncludedBatch
 from ledger.chain.writer import Writer
@@ -54,17 +54,18 @@ class Courier:
         key: X25519PrivateKey,
         readers: Sequence[X25519PublicKey],
         opener: int | None = None,
+        kept: Kept | None = None,
     ) -> None:
         """Take the writer, the secret salts derive from, the spool, the key that opens orders, and who reads filings.
 
-        `opener` is the courier in whose name a broker files.
+        `opener` is the courier in whose name a broker files, `kept` what was opened of the inbox before.
         """
         self.writer = writer
         self._secret = secret
         self._spool = spool
         self._readers = readers
         self.opener = opener or writer.org
-        self.inbox = Inbox(self.opener, writer.domain, spool, key)
+        self.inbox = Inbox(self.opener, writer.domain, spool, key, kept)
         self.parcels: dict[str, Filed] = {}
         self.masters: dict[str, int] = {}
         self.handles: dict[int, int] = {}

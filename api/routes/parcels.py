@@ -123,13 +123,15 @@ def _whole(session: Session, row: ParcelRow) -> dict[str, Any]:
 
 @router.get("/v1/orders")
 def orders(
-    gateway: TheGateway, caller: Member, response: Response, cursor: Cursor = None, limit: Limit = 20
-) -> dict[str, Any]:
-    """List the orders the caller's org recorded or was handed."""
+    gateway: TheGateway, caller: Member, response: Response, cursor: Cursor = None, limit: Limit = 20,
+    state: Annotated[str | None, Query(pattern="^(open|bound)$")] = None,
+) -> dict[str, Any]:  # fmt: skip
+    """List the orders the caller's org recorded or was handed; `state`: only those that wait, or that a parcel uses."""
     response.headers["Cache-Control"] = PRIVATE
-    scope = f"orders {caller.org}"
+    scope = f"orders {caller.org} {state or ''}"
+    bound = None if state is None else state == "bound"
     with gateway.database.read() as session:
-        found = rows.orders(session, caller, after=_after(gateway, scope, cursor), limit=limit + 1)
+        found = rows.orders(session, caller, bound=bound, after=_after(gateway, scope, cursor), limit=limit + 1)
         newest = rows.handed_over(session, found)
         return page(
             found, limit, lambda row: shown.order(row, newest.get(row.id)), lambda row: _cursor(gateway, scope, row)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.auth import PUBLIC, TheGateway
 from api.documented.shapes import CODES
+from api.gateway import Gateway
 from api.identity.desk import Desk
 from api.limits import spend_public
 from api.problems import STATUS, not_found
@@ -63,7 +64,6 @@ def chain(gateway: TheGateway, request: Request) -> dict[str, Any]:
     """Say which chain this gateway serves: what a client needs to sign for it."""
     domain = gateway.genesis.domain
     desk: Desk | None = getattr(request.app.state, "desk", None)
-    authorities = {key.address.lower() for key in gateway.genesis.keys if key.roles & Role.IDENTITY_AUTHORITY}
     return {
         "object": "chain",
         "chain_id": domain.chain_id,
@@ -72,9 +72,23 @@ def chain(gateway: TheGateway, request: Request) -> dict[str, Any]:
         "demo": gateway.genesis.demo,
         "payload_keys": {str(org): "0x" + key for org, key in gateway.genesis.encryption.items()},
         "payload_readers": list(gateway.genesis.payload_readers),
-        "identity_keys": sorted(authorities | ({desk.answers.signed_by} if desk else set())),
+        "identity_keys": _identity_keys(gateway, desk),
         "time": gateway.chain_time(),
     }
+
+
+def _identity_keys(gateway: Gateway, desk: Desk | None) -> list[str]:
+    """Return the addresses that sign receipts: of the genesis file and the desk's own, those that are in standing."""
+    named = {key.address.lower() for key in gateway.genesis.keys if key.roles & Role.IDENTITY_AUTHORITY}
+    if desk:
+        named.add(desk.answers.signed_by)
+    state, now = gateway.node.state(), gateway.chain_time()
+    found = {address: state.member(bytes.fromhex(address[2:])) for address in named}
+    return sorted(
+        address
+        for address, member in found.items()
+        if member and member.roles & Role.IDENTITY_AUTHORITY and member.is_member_at(now)
+    )
 
 
 @router.get("/errors", openapi_extra=PUBLIC, dependencies=[Depends(spend_public)])

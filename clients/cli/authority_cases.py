@@ -79,8 +79,14 @@ def _each(file: Path, note: Any, home: Path, database: str, master: Path | None)
     """Note every line in one transaction: all of a file or nothing."""
     import csv
 
-    with errors(), file.open(newline="", encoding="utf-8-sig") as text:
-        rows = list(csv.DictReader(text))
+    with errors():
+        try:
+            with file.open(newline="", encoding="utf-8-sig") as text:
+                rows = list(csv.DictReader(text))
+        except OSError as error:
+            raise LedgerError(f"{file}: {error.strerror}.", hint="Check the path.") from error
+        except (UnicodeDecodeError, csv.Error):  # what stands there is personal
+            raise LedgerError(f"{file} cannot be read as CSV in UTF-8.", hint="See --help for the columns.") from None
         key = master_of(master, home)
         with opened(home, database) as (tables, vault), tables.write() as session:
             for line, row in enumerate(rows, 2):

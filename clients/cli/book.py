@@ -58,3 +58,18 @@ def book_place(
         opened = Book(make_home(home) / "book.db")
         opened.note_place(name, Phase(phase))
         opened.close()
+
+
+@app.command("forget")
+def book_forget(
+    bill: Annotated[str, typer.Argument(help="House bill or master bill that never came onto the ledger.")],
+    home: HomeFolder = HOME,
+) -> None:
+    """Forget a bill, to file or open it anew. Only if the ledger has it not: else it would stand there twice."""
+    import contextlib
+
+    from clients.convert.book import Book
+
+    with errors(), contextlib.closing(Book(make_home(home) / "book.db")) as book:
+        if not [what for what in ("parcel", "master") if book.forget(what, bill)]:
+            raise LedgerError("The book knows no such bill.", hint="Check the bill and --home.")

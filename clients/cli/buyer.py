@@ -13,8 +13,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from clients.cli.buyer_receipts import Receipts, keep
 from clients.cli.buyer_shown import show_answer, show_number, show_use, show_uses
 from clients.cli.buyer_texts import Words
+from clients.cli.certificates import Out
+from clients.cli.certificates import keep as keep_certificate
 from clients.cli.console import err, errors, out, say_json
 from clients.cli.session import API, Api, Json
 from ledger.domain.errors import LedgerError
@@ -65,7 +68,7 @@ def sign_in(
             code = typer.prompt(say("sign_in.code"), err=True)
             token = call(client.enter(ticket, code.strip()))
         kept = {"api": api, "token": token, "genesis": str(genesis.resolve()) if genesis else ""}
-        _keep(home / "session.json", json.dumps(kept))
+        keep(home / "session.json", json.dumps(kept))
         out.print(say("signed_in"), highlight=False)
 
 
@@ -110,18 +113,6 @@ def _device(home: Path, file: Path | None, say: Words, *, make: bool = False) ->
     return DeviceKey.make(path, phrase) if fresh else DeviceKey.load(path, phrase)
 
 
-def _keep(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    try:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text + "\n")
-        draft.replace(path)
-    except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror}.", hint="Give another folder with --home.") from error
-
-
 @contextlib.contextmanager
 def _running(client: Any) -> Iterator[Running]:
     """Yield a client and what runs one call of it to its end."""
@@ -133,14 +124,14 @@ def _running(client: Any) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def _session(home: Path, device: Any = None) -> Iterator[Running]:
-    """Open the session that sign-in kept.
+def _session(home: Path, device: Any = None, receipts: Receipts | None = None) -> Iterator[Running]:
+    """Open the session that sign-in kept; `receipts` keep the answers before they are checked.
 
     Raises:
         LedgerError: nobody is signed in.
     """
     from clients.sdk.buyer import BuyerClient
-    from clients.sdk.receipts import Trust
+    from clients.sdk.receipts import Authorities
     from ledger.genesis import load
 
     try:
@@ -148,8 +139,9 @@ def _session(home: Path, device: Any = None) -> Iterator[Running]:
         api, token, genesis = str(kept["api"]), str(kept["token"]), str(kept["genesis"])
     except (OSError, ValueError, KeyError, TypeError):
         raise NotSignedIn("Nobody is signed in here.", hint="Run: clearance buyer sign-in") from None
-    trust = Trust.of_genesis(load(Path(genesis))) if genesis else None
-    with _running(BuyerClient(api, token, device, trust=trust)) as running:
+    known = Authorities.of_genesis(load(Path(genesis))) if genesis else None
+    kept_by = receipts.keep if receipts else lambda _: None
+    with _running(BuyerClient(api, token, device, authorities=known, keep=kept_by)) as running:
         yield running
 
 
@@ -186,6 +178,16 @@ def show(use: Use, home: Home = HOME, lang: Lang = "", as_json: Json = False) ->
             show_use(found, Words(lang))
 
 
+@app.command("certificate")
+def certificate(use: Use, file: Out, home: Home = HOME) -> None:
+    """Fetch the clearance certificate of a use's parcel; it names nobody, and `clearance verify` checks it.
+
+    Example: clearance buyer certificate use_1a2b --out certificate.json
+    """
+    with errors(), _session(home) as (client, call):
+        keep_certificate(file, call(client.certificate(use)))
+
+
 @app.command("number")
 def number(home: Home = HOME, lang: Lang = "", as_json: Json = False) -> None:
     """Say how my number stands, and which parcels are under way: those a freeze would meet."""
@@ -202,19 +204,26 @@ def _say(
     home: Path, passphrase_file: Path | None, lang: str, as_json: bool, act: Callable[[Any], Any], key: str
 ) -> None:
     """Say something with the device's signature; print the receipt and keep it."""
-    say = Words(lang)
-    with errors(), _session(home, _device(home, passphrase_file, say)) as (client, call):
-        _told(home, call(act(client)).document, say, key, as_json=as_json)
+    say, receipts = Words(lang), Receipts(home)
+    with errors(), _session(home, _device(home, passphrase_file, say), receipts) as running:
+        _said(running, act, receipts, say, key, as_json=as_json)
 
 
-def _told(home: Path, found: dict[str, Any], say: Words, key: str, *, as_json: bool) -> None:
-    (home / "receipts").mkdir(mode=0o700, exist_ok=True)
-    path = home / "receipts" / f"{found['id']}.json"
-    _keep(path, json.dumps(found, ensure_ascii=False, indent=2))
+def _said(
+    running: Running, act: Callable[[Any], Any], receipts: Receipts, say: Words, key: str, *, as_json: bool
+) -> None:
+    client, call = running
+    try:
+        found = call(act(client)).document
+    except LedgerError as error:
+        if receipts.path:  # the answer came, its receipt is not what it must be
+            error.hint = f"{error.hint} {say('kept')} {receipts.path}".strip()
+        raise
+    receipts.keep(found)
     if as_json:
-        say_json(found | {"kept": str(path)})
+        say_json(found | {"kept": str(receipts.path)})
     else:
-        show_answer(found, path, say, key)
+        show_answer(found, receipts.path, say, key)
 
 
 @app.command("confirm")
@@ -255,12 +264,12 @@ def freeze(
 
     Example: clearance buyer freeze --exempt use_1a2b --yes
     """
-    say = Words(lang)
+    say, receipts = Words(lang), Receipts(home)
     with errors():
         if as_json and not (yes or preview):
             raise LedgerError("With --json nothing is asked.", hint="Give --yes, or --preview to look first.")
         device = None if preview else _device(home, passphrase_file, say)
-        with _session(home, device) as (client, call):
+        with _session(home, device, receipts) as (client, call):
             moving = call(client.number()).document["under_way"]
             if preview:
                 say_json({"under_way": moving}) if as_json else show_uses(moving, say, "freeze.under_way")
@@ -272,7 +281,8 @@ def freeze(
                 if not typer.confirm(say("sure"), err=True):
                     out.print(say("nothing_done"), highlight=False)
                     return
-            _told(home, call(client.freeze(sorted(set(let)))).document, say, "frozen", as_json=as_json)
+            chosen = sorted(set(let))
+            _said((client, call), lambda it: it.freeze(chosen), receipts, say, "frozen", as_json=as_json)
 
 
 def _chosen(moving: list[dict[str, Any]], say: Words) -> list[str]:

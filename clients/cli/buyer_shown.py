@@ -48,11 +48,16 @@ def _of_use(use: dict[str, Any], say: Words) -> list[str]:
 
 
 def show_use(use: dict[str, Any], say: Words) -> None:
-    """Show one use with its time line."""
+    """Show one use with its time line: why customs decided or holds it, and by when it answers."""
     show_uses([use], say)
     out.print(say("use.timeline"), highlight=False)
     for each in use["timeline"]:
         out.print(f"  {korean_time(each['at'])}  {say.told(each)}", highlight=False, soft_wrap=True)
+        if each["ground"]:
+            out.print(f"    {say('event.ground')}: {say.told(each['ground'])}", highlight=False, soft_wrap=True)
+        if each["answer_due"]:
+            due = f"{korean_time(each['answer_due'])} ({say('kst')})"
+            out.print(f"    {say('event.answer_due')}: {due}", highlight=False, soft_wrap=True)
 
 
 def show_number(found: dict[str, Any], say: Words) -> None:
@@ -63,7 +68,7 @@ def show_number(found: dict[str, Any], say: Words) -> None:
     show_uses(found["under_way"], say, "freeze.under_way")
 
 
-def show_answer(found: dict[str, Any], path: Path, say: Words, key: str) -> None:
+def show_answer(found: dict[str, Any], path: Path | None, say: Words, key: str) -> None:
     """Show an answer with its receipt."""
     out.print(say(key), highlight=False)
     if key == "answer.denied":

@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from clients.cli import book, courier_gateway, filing, listen, masters, scans, verify
+from clients.cli import book, certificates, courier_gateway, filing, listen, masters, scans
 from clients.cli.console import errors, out, say_json
+from clients.cli.desk import HOME, HomeFolder
 from clients.cli.party import party, write
 from clients.cli.session import API, Api, Json, NodeInstead, OpenKey, Pass, SpoolFolder, Token, read_id
 from ledger.domain.errors import LedgerError
@@ -18,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="The courier: inbox of orders, fili
 app.command("listen")(listen.listen)
 app.command("trigger")(listen.trigger)
 app.command("scans")(scans.scans)
-app.command("certificate")(verify.certificate)
+app.command("certificate")(certificates.of_courier)
 app.command("spool")(scans.spool)
 app.command("gateway")(courier_gateway.gateway)
 app.command("file")(filing.file)
@@ -33,26 +34,28 @@ def courier_inbox(
     opener: filing.Opener = 0,
     api: Api = API, node: NodeInstead = "", token: Token = "", spool: SpoolFolder = None, open_key: OpenKey = None,
     key: listen.OwnKey = None, passphrase_file: Pass = None, demo_seed: listen.Seed = None,
-    name: listen.Name = "courier-1", as_json: Json = False,
+    name: listen.Name = "courier-1", home: HomeFolder = HOME, as_json: Json = False,
 ) -> None:  # fmt: skip
     """List the orders handed to this courier that wait to be filed, checked against what their sellers signed.
 
+    What it shows of an order is kept in the folder, nothing of the buyer: a payload is fetched once.
     Example: clearance courier inbox --key courier.json --open-key courier.pem --api https://gateway.example
     """
     where, who = (api, node, token, spool), (key, passphrase_file, demo_seed, name)
-    with errors(), filing.courier_at(where, who, open_key, opener, used=everything) as (_, courier):
+    with errors(), filing.courier_at(where, who, open_key, opener, home) as (at, courier):
+        filing.read_inbox(at, courier, used=everything)
         inbox = courier.inbox
         rows = [
             {"reference": item.reference, "order": f"0x{item.order:064x}", "signed_by": item.signed_by,
              "price": item.goods.price, "currency": item.goods.currency, "goods_class": item.goods.goods_class,
-             "quantity": item.goods.quantity, "description": item.rest["description"],
+             "quantity": item.goods.quantity, "description": item.description,
              "parcel": f"0x{inbox.used[item.order]:064x}" if item.order in inbox.used else None}
-            for item in (inbox.readable() if everything else inbox.open())
+            for item in inbox.listing(used=everything)
         ]  # fmt: skip
         unreadable = [
-            {"order": f"0x{order:064x}", "signed_by": inbox.handed[order], "reason": why.name, "ko": why.value.ko,
-             "en": why.value.en}
-            for order, why in inbox.unreadable.items() if everything or order not in inbox.used
+            {"order": f"0x{order:064x}", "signed_by": inbox.handed[order].seller, "reason": why.name,
+             "ko": why.value.ko, "en": why.value.en}
+            for order, why in inbox.unreadable.items()
         ]  # fmt: skip
     if as_json:
         say_json({"orders": rows, "unreadable": unreadable})

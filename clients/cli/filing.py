@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from clients.cli.begun import open_noted, refuse_known, resume
 from clients.cli.console import errors, out, say_json
 from clients.cli.declared import goods_of, person_of, reading
 from clients.cli.desk import HOME, HomeFolder, make_home
@@ -80,22 +81,22 @@ class Way:
 
 @contextlib.contextmanager
 def courier_at(
-    where: tuple[str, str, str, Path | None], who: tuple[Any, ...], open_key: Path | None, opener: int,
-    *, used: bool = False,
-) -> Iterator[tuple[Party, Any]]:  # fmt: skip
-    """Open the way to the ledger; yield the party, and the courier with its inbox read.
+    where: tuple[str, str, str, Path | None], who: tuple[Any, ...], open_key: Path | None, opener: int, home: Path
+) -> Iterator[tuple[Party, Any]]:
+    """Open the way to the ledger; yield the party, and the courier with its inbox as a node tells it.
 
     Args:
         where: gateway, node, its token, folder of payloads.
         who: what names the party's key.
         open_key: opens orders.
         opener: the courier for which a broker acts, else 0.
-        used: whether orders are wanted, too, that a parcel has used; a node tells of all anyway.
+        home: folder where it is kept what was opened.
 
     Raises:
         LedgerError: a key or the folder is missing, or nobody answers.
     """
     from clients.courier import Courier
+    from clients.opened import Opened
 
     api, node, token, spool = where
     with party(api, node, token, signer_of(*who), spool) as at:
@@ -103,19 +104,60 @@ def courier_at(
             raise LedgerError("At a node, payloads lie in a folder.", hint="Give it with --spool, or use --api.")
         key = _opening_key(open_key, who[2], who[3], opener)
         readers = list(at.public().values())
-        courier = Courier(at.writer, os.urandom(32), at.payloads, key, readers, opener or None)
-        if at.node is not None:
-            for batch in at.node.included(1):
-                courier.watch(batch)
-        else:
-            for order in at.gate.call(_all(at.client.orders())):
-                if order.handed_to == courier.opener and order.payload and (used or order.parcel is None):
-                    courier.inbox.take(order.id, order.seller, order.payload, order.parcel)
-        yield at, courier
+        with contextlib.closing(Opened(make_home(home) / "inbox.db")) as kept:
+            courier = Courier(at.writer, os.urandom(32), at.payloads, key, readers, opener or None, kept)
+            if at.node is not None:
+                for batch in at.node.included(1):
+                    courier.watch(batch)
+            yield at, courier
+
+
+def read_inbox(at: Party, courier: Any, *, used: bool = False) -> None:
+    """Ask a gateway which orders wait in the inbox, or are used too; what a node tells is read already.
+
+    Raises:
+        LedgerError: a broker asks: a gateway shows orders to their seller and their courier only.
+    """
+    if at.node is not None:
+        return
+    if courier.opener != courier.writer.org:
+        raise LedgerError(
+            "A gateway shows an inbox to its own courier only.", hint="As a broker read it at a node: --node, --spool."
+        )
+    for order in at.gate.call(_all(at.client.orders(None if used else "open"))):
+        _take(courier, order)
+
+
+def _take(courier: Any, order: Any) -> None:
+    if order.handed_to == courier.opener and order.payload:
+        courier.inbox.take(order.id, order.seller, order.payload, order.parcel)
 
 
 async def _all(pages: Any) -> list[Any]:
     return [each async for each in pages]
+
+
+def _bound_to(at: Party, courier: Any, parcel: int) -> list[Any]:
+    """Return the orders that a parcel has, opened.
+
+    Raises:
+        LedgerError: one cannot be opened: a correction has to present them all.
+    """
+    from clients.inbox import Unreadable
+
+    if at.node is None:
+        for order in at.gate.call(at.client.parcel(parcel)).orders:
+            _take(courier, order)
+    inbox, found = courier.inbox, []
+    for order in [each for each in inbox.handed if inbox.used.get(each) == parcel]:
+        item = inbox.item(order)
+        if isinstance(item, Unreadable):
+            raise LedgerError(
+                f"Order 0x{order:064x} of the parcel: {item.value.en}",
+                hint="A correction presents every order again. A broker reads them at a node: --node, --spool.",
+            )
+        found.append(item)
+    return found
 
 
 def _opening_key(file: Path | None, seed: int | None, name: str, opener: int) -> Any:
@@ -141,24 +183,32 @@ def file(
     key: OwnKey = None, passphrase_file: Pass = None, demo_seed: Seed = None, name: Name = "courier-1",
     home: HomeFolder = HOME, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """File a parcel from the inbox: nothing is keyed in again. Its house bill is noted in the book.
+    """File a parcel from the inbox: nothing is keyed in again. Its house bill is noted in the book before it is sent.
 
+    If it ended before it said what became of the parcel, run it again: it follows what it began, and files no other.
     Example: clearance courier file HB1 REF1 --dispatch US --office 40 --key courier.json --open-key courier.pem
     """
     from clients.convert.book import Book
 
     where, who = (api, node, token, spool), (key, passphrase_file, demo_seed, name)
     way = Way(dispatch, office, origin, mode, weight, master, declared)
-    with errors(), courier_at(where, who, open_key, opener) as (at, courier):
-        items = [courier.inbox.find(each) for each in orders or ()]
-        shipment = _shipment(house_bill, items, way, declare, at.now(), more=more)
-        if draft:
-            show_draft(shipment, courier.writer.org, as_json=as_json)
+    with errors(), contextlib.closing(Book(make_home(home) / "book.db")) as book:
+        begun = None if draft else book.begun("parcel", house_bill)
+        if begun is not None:
+            with party(api, node, token, signer_of(*who), spool) as at:
+                resume(at, book, "parcel", house_bill, begun, as_json=as_json)
             return
-        parcel = courier.file(shipment)
-        write(at, as_json=as_json)
-        with contextlib.closing(Book(make_home(home) / "book.db")) as book:
-            book.note_parcel(house_bill, parcel)
+        refuse_known(book.parcel(house_bill))
+        with courier_at(where, who, open_key, opener, home) as (at, courier):
+            if orders:
+                read_inbox(at, courier)
+            items = [courier.inbox.find(each) for each in orders or ()]
+            shipment = _shipment(house_bill, items, way, declare, at.now(), more=more)
+            if draft:
+                show_draft(shipment, courier.writer.org, as_json=as_json)
+                return
+            courier.file(shipment)
+            open_noted(at, book, "parcel", house_bill, as_json=as_json)
 
 
 def correct(
@@ -186,8 +236,10 @@ def correct(
         if noted is None and not parcel:
             raise LedgerError("The book knows no parcel of this bill.", hint="Give its id with --parcel.")
         number = read_id(parcel) if parcel else noted.parcel  # type: ignore[union-attr]
-        with courier_at(where, who, open_key, opener, used=True) as (at, courier):
-            bound = [item for item in courier.inbox.readable() if courier.inbox.used.get(item.order) == number]
+        with courier_at(where, who, open_key, opener, home) as (at, courier):
+            bound = _bound_to(at, courier, number)
+            if orders:
+                read_inbox(at, courier)
             added = [item for each in orders or () if (item := courier.inbox.find(each)) not in bound]
             shipment = _shipment(house_bill, bound + added, way, declare, at.now(), more=more)
             courier.parcels[house_bill] = Filed(number, shipment)

@@ -13,9 +13,10 @@ import typer
 from rich.table import Table
 
 from clients.cli.console import FINDING, errors, out, say_json
-from clients.cli.listen import OwnKey, Seed, signer_of
+from clients.cli.listen import Seed, signer_of
 from clients.cli.session import Json, Pass, Token
 
+OwnKey = Annotated[Path | None, typer.Option("--key", envvar="CLEARANCE_KEY", help="Keystore of the agency's key.")]
 app = typer.Typer(no_args_is_help=True, help="Bring records of other systems onto the chain, as observed.")
 
 

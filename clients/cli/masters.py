@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.cli.begun import open_noted, refuse_known, resume
 from clients.cli.console import errors
 from clients.cli.desk import HOME, HomeFolder, make_home
 from clients.cli.listen import Name, OwnKey, Seed, signer_of
@@ -28,20 +29,22 @@ def master_open(
 ) -> None:  # fmt: skip
     """Record a master bill and note it in the book; prints its handle, which filings name with --master.
 
+    If it ended before it said what became of the bill, run it again: it follows what it began.
     Example: clearance courier master open 180-12345675 --key courier.json --api https://gateway.example
     """
     from clients.convert.book import Book
     from clients.courier import open_master
 
     with errors(), contextlib.closing(Book(make_home(home) / "book.db")) as book:
-        if book.master(master_bill) is not None:
-            raise LedgerError(
-                "The book knows this master bill already.", hint="Report its arrival, or use another bill."
-            )
+        begun = book.begun("master", master_bill)
+        if begun is None:
+            refuse_known(book.master(master_bill))
         with party(api, node, token, signer_of(key, passphrase_file, demo_seed, name)) as at:
-            master = open_master(at.writer, os.urandom(32), master_bill, at.now())
-            write(at, as_json=as_json)
-            book.note_master(master_bill, master)
+            if begun is not None:
+                resume(at, book, "master", master_bill, begun, as_json=as_json)
+                return
+            open_master(at.writer, os.urandom(32), master_bill, at.now())
+            open_noted(at, book, "master", master_bill, as_json=as_json)
 
 
 def _report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,10 @@ from ledger.domain.errors import LedgerError
 
 PATIENCE: Final = 30.0
 """Seconds after which a batch that was accepted is left to itself."""
+PUSHED_BACK: Final = 5
+"""Times a call to the gateway waits as long as it is told to."""
+STANDS: Final = "entry.state-barred"
+"""Why an order is rejected that is recorded again."""
 
 
 class Vault:
@@ -46,6 +50,7 @@ class Party:
         readers: orgs that every payload is sealed to.
         payloads: where payloads go: the gateway's vault, or the folder named with a node; None where none was named.
         client: of the gateway; node: the node. One of them is None.
+        note: told of a signed batch before it goes out.
     """
 
     gate: Any
@@ -58,10 +63,12 @@ class Party:
     node: Any = None
     writer: Any = None
     sent: list[Any] = field(default_factory=list)
+    note: Callable[[Any], None] = lambda _: None
 
     # what a writer asks of a node
     def send(self, batch: Any) -> dict[str, Any]:
-        """Hand a batch over; remember it."""
+        """Hand a batch over, noted before; remember it."""
+        self.note(batch)
         receipt: dict[str, Any] = self.gate.send(batch)
         self.sent.append(batch)
         return receipt
@@ -106,7 +113,7 @@ def _at_gateway(stack: contextlib.ExitStack, url: str, signer: Any) -> Party:
     from clients.sdk.gate import ApiGate
     from ledger.chain.writer import Writer
 
-    client = Client(url, signer)
+    client = Client(url, signer, pushed_back=PUSHED_BACK)
     gate = stack.enter_context(ApiGate(client))
     chain = gate.call(client.chain())
     gate.call(client.sign_in())
@@ -180,17 +187,22 @@ def ended(at: Party) -> Iterator[tuple[Any, Any]]:
 
 
 def write(at: Party, *, as_json: bool) -> list[dict[str, Any]]:
-    """Send what the writer holds and say what became of every entry; ends the command with 1 if one was rejected."""
+    """Send what the writer holds and say what became of every entry; ends the command with 1 if one was rejected.
+
+    An order recorded again stands already: its id says who opened it and with which facts, so it is no fault.
+    """
     from clients.convert.taking import explained
     from ledger.domain.kinds import KindNumber
 
     rows: list[dict[str, Any]] = []
     for entry, found in ended(at):
         value = {} if found.value is None else {"value": found.value}
+        kind, code = KindNumber(entry.kind), found.code
+        stands = kind is KindNumber.ORDER_OPENED and code == STANDS
         rows.append(
-            {"subject": f"0x{entry.subject:064x}", "kind": KindNumber(entry.kind).name,
-             "outcome": "rejected" if found.code else "recorded", "effects": list(found.effects),
-             "reason": explained(found.code) if found.code else None, **value}
+            {"subject": f"0x{entry.subject:064x}", "kind": kind.name,
+             "outcome": "stands already" if stands else "rejected" if code else "recorded",
+             "effects": list(found.effects), "reason": explained(code) if code and not stands else None, **value}
         )  # fmt: skip
     if as_json:
         say_json({"entries": rows})
@@ -229,7 +241,7 @@ def _ended(at: Party, batch: Any) -> tuple[Any, ...]:
         if fate.state in (State.REFUSED, State.EXPIRED):
             raise Dead(fate.code or "batch.refused", fate.reason)
         time.sleep(0.1)
-    raise LedgerError(f"Batch 0x{name.hex()} was accepted and is not final yet.", hint="Ask again later.")
+    raise LedgerError(f"Batch 0x{name.hex()} was accepted and is not final yet.", hint="Run the same command again.")
 
 
 class Dead(LedgerError):

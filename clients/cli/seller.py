@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from clients.cli import certificates
 from clients.cli.console import errors
 from clients.cli.declared import goods_of, person_of, reading
 from clients.cli.desk import make_home
@@ -104,7 +105,8 @@ def seller_order(
 ) -> None:  # fmt: skip
     """Record an order and hand it to its courier; the buyer's data travels encrypted.
 
-    Running it again with the same file is safe: it is the same order, which the ledger takes once.
+    Running it again with the same file is safe: it is the same order, which the ledger takes once; it says that the
+    order stands already. Another courier in the file changes nothing: see `reassign`.
     Example: clearance seller order order.json --key shop.json --api https://gateway.example
     """
     from clients.seller import Seller
@@ -141,3 +143,15 @@ def seller_reassign(
             )
         seller.reassign(replace(sale, courier=to), at.readers, at.now())
         write(at, as_json=as_json)
+
+
+@app.command("certificate")
+def seller_certificate(
+    subject: certificates.Subject, file: certificates.Out,
+    api: Api = API, key: OwnKey = None, passphrase_file: Pass = None, demo_seed: Seed = None, name: Name = "shop-01",
+) -> None:  # fmt: skip
+    """Fetch the clearance certificate of a parcel that one of my orders is in; check it with `clearance verify`.
+
+    Example: clearance seller certificate 0x1f... --out certificate.json --key shop.json
+    """
+    certificates.fetch(subject, file, api, (key, passphrase_file, demo_seed, name))

@@ -1,6 +1,6 @@
 """`clearance verify`: checks a clearance certificate offline; exit 0 it holds, 1 it does not, 2 usage.
 
-`clearance courier certificate` fetches one.
+`clearance courier|seller|buyer certificate` fetch one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from rich.table import Table
 from clients.cli.buyer import Lang
 from clients.cli.buyer_shown import korean_time
 from clients.cli.buyer_texts import Words
-from clients.cli.console import FINDING, USAGE, errors, fail, out, say_json
-from clients.cli.listen import Name, OwnKey, Seed, signer_of
-from clients.cli.session import API, Api, Json, Pass, read_id
+from clients.cli.console import FINDING, USAGE, fail, out, say_json
+from clients.cli.session import Json
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.domain.errors import LedgerError
 from ledger.domain.findings import FINDING_TEXTS, Finding, Sentence
@@ -149,24 +148,3 @@ def show(certificate: Certificate, trust: Trust, say: Words) -> None:
         table.add_row("" if name == before else say.of(TEXTS[name]), value)
         before = name
     out.print(table)
-
-
-def certificate(
-    subject: Annotated[str, typer.Argument(metavar="PARCEL", help="Id of the parcel, 0x and 64 digits.")],
-    file: Annotated[Path, typer.Option("--out", help="Where to write the certificate.")],
-    api: Api = API, key: OwnKey = None, passphrase_file: Pass = None, demo_seed: Seed = None, name: Name = "courier-1",
-) -> None:  # fmt: skip
-    """Fetch the clearance certificate of a parcel from the gateway; check it with `clearance verify`.
-
-    Example: clearance courier certificate 0x1f... --out certificate.json --key courier.json
-    """
-    import json
-
-    from clients.cli.party import party
-
-    with errors():
-        number = read_id(subject)
-        with party(api, "", "", signer_of(key, passphrase_file, demo_seed, name)) as at:
-            found = at.gate.call(at.client.page(f"/v1/parcels/0x{number:064x}/certificate"))
-    file.write_text(json.dumps(found, indent=1) + "\n")
-    out.print(f"{file} shows block {found['says']['height']}", highlight=False)

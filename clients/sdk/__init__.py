@@ -9,14 +9,16 @@ challenge, under a domain that the caller may pin.
 from clients.sdk.buyer import BuyerClient
 from clients.sdk.client import Client
 from clients.sdk.events import EventStream
-from clients.sdk.models import Chain, Entry, Event, Order, Parcel, Submission
+from clients.sdk.models import Chain, Entry, Event, Ground, Order, Parcel, Submission
 from clients.sdk.office import OfficeParcel, ScreeningResult
 from clients.sdk.problems import ForeignChain, Problem, Unexpected, Unreachable
+from clients.sdk.receipts import Authorities
 from clients.sdk.uses import Answer, Number, Use
 from clients.sdk.webhooks import Delivery, Webhook
 
 __all__ = [
     "Answer",
+    "Authorities",
     "BuyerClient",
     "Chain",
     "Client",
@@ -25,6 +27,7 @@ __all__ = [
     "Event",
     "EventStream",
     "ForeignChain",
+    "Ground",
     "Number",
     "OfficeParcel",
     "Order",

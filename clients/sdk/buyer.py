@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,9 +13,10 @@ from clients.device import DeviceKey
 from clients.sdk.answers import ask, document, granted
 from clients.sdk.models import Document, shape
 from clients.sdk.problems import Unexpected
-from clients.sdk.receipts import Trust, check_receipt
+from clients.sdk.receipts import Authorities, check_receipt
 from clients.sdk.uses import Answer, Number, Use, read_answer, read_number, read_use
 from ledger.answers import Mark, statement
+from ledger.certificate import Certificate
 
 MAX_PAGES = 500
 """Pages of a list that are asked for: a gateway must not keep a client busy for ever."""
@@ -26,13 +27,22 @@ class BuyerClient:
 
     def __init__(
         self, url: str, token: str = "", device: DeviceKey | None = None, *, timeout: float = 30.0,
-        transport: httpx.AsyncBaseTransport | None = None, trust: Trust | None = None,
+        transport: httpx.AsyncBaseTransport | None = None, authorities: Authorities | None = None,
+        keep: Callable[[Document], None] = lambda _: None,
     ) -> None:  # fmt: skip
         """Take the gateway's address, the session's token, and the device's key where something is signed.
 
-        `trust` says who may sign receipts, from a reviewed genesis file; without it the gateway says so itself.
+        Args:
+            url: address of the gateway.
+            token: of a session that is open.
+            device: signs what is said.
+            timeout: seconds for each answer.
+            transport: how requests travel, where it is not plain HTTP.
+            authorities: who may sign receipts, from a reviewed genesis file; without it the gateway says so itself.
+            keep: given each answer before its receipt is checked: one that is wrong is evidence.
         """
-        self._trust = trust
+        self._authorities = authorities
+        self._keep = keep
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, transport=transport)
         self._device = device
         self.token = token
@@ -89,6 +99,11 @@ class BuyerClient:
         """Return one use with its time line."""
         return read_use(await self._told("GET", f"/v1/buyer/uses/{_part(name)}"))
 
+    async def certificate(self, name: str) -> Certificate:
+        """Return the clearance certificate of a use's parcel, unchecked: see :func:`ledger.certificate.verify`."""
+        told = await self._call("GET", f"/v1/buyer/uses/{_part(name)}/certificate")
+        return Certificate.loads(told.content)
+
     async def number(self) -> Number:
         """Say how the number stands, and which parcels a freeze would meet."""
         return read_number(await self._told("GET", "/v1/buyer/number"))
@@ -124,7 +139,7 @@ class BuyerClient:
     async def _said(
         self, path: str, body: dict[str, Any], what: str, about: str, details: dict[str, Any] | None = None
     ) -> Answer:
-        """Send an answer with the device's signature, and check the receipt before anybody relies on it.
+        """Send an answer with the device's signature; keep what comes, and check it before anybody relies on it.
 
         Raises:
             Unexpected: the receipt is not for what was said, or not signed by an identity authority.
@@ -135,17 +150,23 @@ class BuyerClient:
             signature = self._device.sign(text)
             body["signature"] = "0x" + signature.hex()
         told = await self._told("POST", path, body | {"at": mark.at, "nonce": mark.nonce})
+        self._keep(told)
         with shape():
             receipt = dict(told["receipt"])
-        trust = self._trust or Trust.of_chain(await self._told("GET", "/v1/chain"))
-        return read_answer(told, check_receipt(receipt, text, signature, trust))
+        authorities = self._authorities or Authorities.of_chain(await self._told("GET", "/v1/chain"))
+        return read_answer(told, check_receipt(receipt, text, signature, authorities))
 
     # -------------------------------------------------------------------------------------------------------- calling
     async def _told(
         self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None
     ) -> Document:
+        return document(await self._call(method, path, body, query))
+
+    async def _call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, query: dict[str, Any] | None = None
+    ) -> httpx.Response:
         own = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return document(granted(await ask(self._http, method, path, json=body, params=query, headers=own)))
+        return granted(await ask(self._http, method, path, json=body, params=query, headers=own))
 
 
 def _part(name: str) -> str:

@@ -29,8 +29,9 @@ from clients.sdk.models import (
     shape,
 )
 from clients.sdk.office import OfficeParcel, read_office_parcel
-from clients.sdk.problems import ForeignChain, Problem, Unexpected, Unreachable
+from clients.sdk.problems import ForeignChain, Problem, Unexpected, Unreachable, seconds
 from clients.sdk.webhooks import Delivery, Webhook, read_delivery, read_webhook
+from ledger.certificate import Certificate
 from ledger.chain.batch import Batch
 from ledger.commitments import LedgerDomain
 from ledger.keys import LocalSigner
@@ -39,6 +40,8 @@ TIMEOUT: Final = 30.0
 LONGEST_CHALLENGE: Final = 600
 """Seconds into the future that a challenge may be good for: no signature is given that holds for long."""
 MAX_WAIT: Final = 20
+LONGEST_PAUSE: Final = 60.0
+"""Seconds that a call waits at once when the gateway pushes back; told to wait longer, it gives up."""
 Found = TypeVar("Found")
 
 
@@ -47,7 +50,7 @@ class Client:
 
     def __init__(
         self, url: str, signer: LocalSigner, *, domain: LedgerDomain | None = None, timeout: float = TIMEOUT,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None, pushed_back: int = 0,
     ) -> None:  # fmt: skip
         """Take the gateway's address and the member's key.
 
@@ -58,8 +61,11 @@ class Client:
                 not taken for them, and a gateway of another chain gets no signature.
             timeout: seconds for each answer.
             transport: how requests travel, where it is not plain HTTP.
+            pushed_back: how often a call that is pushed back (429, 503) waits as long as it is told to and is made
+                again, before that is an error.
         """
         self.signer = signer
+        self._pushed_back = pushed_back
         self._domain = domain
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, trust_env=False, transport=transport)
         self._signed_for: LedgerDomain | None = None
@@ -216,9 +222,13 @@ class Client:
         """Return a parcel with its orders and its time line."""
         return read_parcel(await self._told("GET", f"/v1/parcels/0x{number:064x}"))
 
-    def orders(self) -> AsyncIterator[Order]:
-        """Return the orders this org recorded or was handed."""
-        return self._pages("/v1/orders", {}, read_order)
+    async def certificate(self, number: int) -> Certificate:
+        """Return the clearance certificate of a parcel, unchecked: see :func:`ledger.certificate.verify`."""
+        return Certificate.loads((await self._call("GET", f"/v1/parcels/0x{number:064x}/certificate")).content)
+
+    def orders(self, state: str | None = None) -> AsyncIterator[Order]:
+        """Return the orders this org recorded or was handed; of a state only: open, or bound to a parcel."""
+        return self._pages("/v1/orders", {"state": state} if state else {}, read_order)
 
     def entries(self, cursor: str | None = None) -> AsyncIterator[Entry]:
         """Return the entries this org may read, in the order of the chain, up to now."""
@@ -253,9 +263,13 @@ class Client:
         return EventStream(self._http, self.authorization, after, tuple(types), patience)
 
     # ------------------------------------------------------------------------------------------------------ an office
-    def customs_parcels(self, clearance: Iterable[str] = ()) -> AsyncIterator[OfficeParcel]:
-        """Return the parcels that wait for the officer's office, or those of other states, with screening's reasons."""
-        return self._pages("/v1/customs/parcels", {"clearance": list(clearance)}, read_office_parcel)
+    def customs_parcels(self, clearance: Iterable[str] = (), *, denied: bool = False) -> AsyncIterator[OfficeParcel]:
+        """Return the parcels that wait for the officer's office, or those of other states, with screening's reasons.
+
+        `denied`: only those whose number's holder says that they are not his, in every state unless some are named.
+        """
+        query = {"clearance": list(clearance)} | ({"denied": "true"} if denied else {})
+        return self._pages("/v1/customs/parcels", query, read_office_parcel)
 
     async def customs_parcel(self, number: int) -> OfficeParcel:
         """Return a parcel of the officer's office with its orders, its time line and screening's reasons."""
@@ -302,11 +316,16 @@ class Client:
     async def _call(
         self, method: str, path: str, *, public: bool = False, headers: dict[str, str] | None = None, **options: Any
     ) -> httpx.Response:
-        own = {} if public else await self.authorization()
-        answer = await ask(self._http, method, path, headers=(headers or {}) | own, **options)
-        if answer.status_code == 401 and not public:  # the session ended early: the gateway forgot it, or signed us out
-            own = await self.authorization(used=own["Authorization"])
+        for left in range(self._pushed_back, -1, -1):
+            own = {} if public else await self.authorization()
             answer = await ask(self._http, method, path, headers=(headers or {}) | own, **options)
+            if answer.status_code == 401 and not public:  # it ended early: the gateway forgot it, or signed us out
+                own = await self.authorization(used=own["Authorization"])
+                answer = await ask(self._http, method, path, headers=(headers or {}) | own, **options)
+            pause = seconds(answer.headers.get("Retry-After"))
+            if not left or answer.status_code not in (429, 503) or pause is None or pause > LONGEST_PAUSE:
+                break
+            await asyncio.sleep(pause)
         return granted(answer)
 
 

@@ -20,6 +20,7 @@ class Chain:
     Attributes:
         payload_keys: X25519 public keys that payloads are sealed to, by org handle.
         payload_readers: orgs that every payload is sealed to: identity authority and screening.
+        identity_keys: addresses that sign receipts of holders' answers, as the gateway says.
         time: the chain's time, seconds UTC.
         demo: a demonstration; nothing real goes there.
     """
@@ -29,6 +30,7 @@ class Chain:
     demo: bool
     payload_keys: Mapping[int, bytes]
     payload_readers: tuple[int, ...]
+    identity_keys: tuple[bytes, ...]
     time: int
 
 
@@ -40,6 +42,22 @@ class Text:
     ko: str
     en: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a decision, hold or recall rests on.
+
+    Attributes:
+        evidence: digest that commits to the officer's evidence, None where there is none.
+        answer_due: of a hold: when customs answers at the latest.
+    """
+
+    code: str
+    ko: str
+    en: str
+    evidence: bytes | None
+    answer_due: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,7 @@ class Entry:
     cleared: bool
     referred: bool
     value: int | None
-    ground: Text | None = None
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +181,7 @@ def read_chain(told: Document) -> Chain:
             bool(told["demo"]),
             {int(org): data(key) for org, key in told["payload_keys"].items()},
             tuple(map(int, told["payload_readers"])),
+            tuple(map(data, told["identity_keys"])),
             int(told["time"]),
         )
 
@@ -189,8 +208,13 @@ def read_entry(told: Document) -> Entry:
             claimed_at=instant(told["claimed_at"]), received_at=instant(told["received_at"]),
             rejection=None if told["rejection"] is None else coded(told["rejection"]), cleared=bool(told["cleared"]),
             referred=bool(told["referred"]), value=None if told["value"] is None else int(told["value"]),
-            ground=coded(told["ground"]) if told.get("ground") else None,
+            ground=_ground(told["ground"]) if told.get("ground") else None,
         )  # fmt: skip
+
+
+def _ground(told: Document) -> Ground:
+    evidence = None if told["evidence"] is None else data(told["evidence"])
+    return Ground(str(told["code"]), str(told["ko"]), str(told["en"]), evidence, moment(told["answer_due"]))
 
 
 def read_parcel(told: Document) -> Parcel:

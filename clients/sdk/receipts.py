@@ -15,15 +15,15 @@ from ledger.keys import BadSignature
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """Which chain it is, and the addresses of the identity authority's keys there."""
+class Authorities:
+    """Whose receipts count: which chain it is, and the addresses of the identity authority's keys there."""
 
     domain: LedgerDomain
-    authorities: frozenset[bytes]
+    keys: frozenset[bytes]
 
     @classmethod
     def of_genesis(cls, genesis: Genesis) -> Self:
-        """Take both from a reviewed genesis file."""
+        """Take both from a reviewed genesis file; keys that were enrolled later are not in it."""
         keys = (key for key in genesis.keys if key.roles & Role.IDENTITY_AUTHORITY)
         return cls(genesis.domain, frozenset(bytes.fromhex(key.address[2:]) for key in keys))
 
@@ -41,7 +41,7 @@ class Trust:
             raise Unexpected("The gateway does not say which chain it serves.", hint="Check its address.") from error
 
 
-def check_receipt(document: Mapping[str, Any], text: str, signature: bytes | None, trust: Trust) -> bytes:
+def check_receipt(document: Mapping[str, Any], text: str, signature: bytes | None, authorities: Authorities) -> bytes:
     """Check a receipt; return the address that signed it.
 
     It is (1) for this statement, (2) over this signature of the device, (3) signed by a key of an identity authority.
@@ -51,11 +51,16 @@ def check_receipt(document: Mapping[str, Any], text: str, signature: bytes | Non
     """
     try:
         receipt = AnswerReceipt.of(document)
-        signer = receipt.signer(trust.domain)
+        signer = receipt.signer(authorities.domain)
     except (BadReceipt, BadSignature) as error:
         raise Unexpected("The receipt carries no valid signature.", hint="Keep it, and ask customs.") from error
     if receipt.statement != text or receipt.device_signature != signature:
         raise Unexpected("The receipt is for something else than was said.", hint="Keep it, and ask customs.")
-    if signer not in trust.authorities:
-        raise Unexpected("The receipt is not signed by the identity authority.", hint="Keep it, and ask customs.")
+    if signer not in authorities.keys:
+        raise Unexpected(
+            f"What was said is taken, but its receipt is signed by 0x{signer.hex()}, which is not among the identity "
+            "authority's keys known here.",
+            hint="Keep it. The key may have been enrolled later: look for it in `clearance audit roles`; whether the "
+            "receipt is kept to, `clearance audit answers` says.",
+        )
     return signer

@@ -20,11 +20,18 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One thing that happened to a parcel."""
+    """One thing that happened to a parcel.
+
+    Attributes:
+        ground: why customs decided, held or recalled it.
+        answer_due: when customs answers at the latest, once it holds it.
+    """
 
     at: dt.datetime
     kind: str
     text: Sentence
+    ground: Sentence | None = None
+    answer_due: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +108,7 @@ def read_use(told: Document) -> Use:
             receiver_differs=bool(told["receiver_differs"]), reasons=tuple(map(_sentence, told["reasons"])),
             absent=tuple(map(str, told["absent"])), answer=str(told["answer"] or ""),
             may_answer=bool(told["may_answer"]), needs_consent=bool(told["needs_consent"]),
-            timeline=tuple(
-                Happened(instant(each["at"]), str(each["kind"]), _sentence(each)) for each in told.get("timeline", ())
-            ),
+            timeline=tuple(map(_happened, told.get("timeline", ()))),
             document=told,
         )  # fmt: skip
 
@@ -124,6 +129,11 @@ def read_answer(told: Document, receipt_signer: bytes) -> Answer:
             str(told["id"]), str(told["answer"]), str(told["about"] or ""), instant(told["at"]), bool(told["signed"]),
             dict(told["receipt"]), receipt_signer, dict(told) | {"receipt_signer": "0x" + receipt_signer.hex()},
         )  # fmt: skip
+
+
+def _happened(told: Document) -> Happened:
+    ground = _sentence(told["ground"]) if told["ground"] else None
+    return Happened(instant(told["at"]), str(told["kind"]), _sentence(told), ground, moment(told["answer_due"]))
 
 
 def _sentence(told: Document) -> Sentence:

@@ -67,9 +67,13 @@ def parcels(
     return list(session.exec(chosen.order_by(col(ParcelRow.opened_height), col(ParcelRow.id)).limit(limit)))
 
 
-def orders(session: Session, caller: Caller, *, after: Key | None = None, limit: int = 50) -> list[OrderRow]:
-    """Return orders the caller recorded or was handed, in the order they were opened."""
+def orders(
+    session: Session, caller: Caller, *, bound: bool | None = None, after: Key | None = None, limit: int = 50
+) -> list[OrderRow]:
+    """Return orders the caller recorded or was handed, in the order they were opened; `bound`: that a parcel uses."""
     chosen = select(OrderRow).where(or_(col(OrderRow.opener) == caller.org, col(OrderRow.handed) == caller.org))
+    if bound is not None:
+        chosen = chosen.where(col(OrderRow.parcel).is_not(None) if bound else col(OrderRow.parcel).is_(None))
     if after:
         chosen = chosen.where(tuple_(col(OrderRow.opened_height), col(OrderRow.id)) > tuple_(*after))
     return list(session.exec(chosen.order_by(col(OrderRow.opened_height), col(OrderRow.id)).limit(limit)))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from clients.cli.console import USAGE
 from clients.cli.main import app
 from clients.sdk.problems import Unexpected
-from clients.sdk.receipts import Trust, check_receipt
+from clients.sdk.receipts import Authorities, check_receipt
 from ledger.answers import STOP_WITHIN, AnswerReceipt, BadReceipt
 from ledger.domain.error_texts import ERROR_TEXTS
 from ledger.store.tables.identity import SayingRow
@@ -109,10 +109,10 @@ def test_another_members_word_and_an_altered_one_are_none(service: World, tmp_pa
         path.write_text(json.dumps(wrong.as_dict()))
         status, found = audited(service, path)
         assert (status, [each["code"] for each in found["findings"]]) == (1, ["answer.signer"])
-    trust = Trust.of_genesis(service.genesis)
-    assert trust == Trust.of_chain(service.client().get("/v1/chain").json())
+    known = Authorities.of_genesis(service.genesis)
+    assert known == Authorities.of_chain(service.client().get("/v1/chain").json())
     text, signature = receipt.statement, receipt.device_signature
-    assert check_receipt(told["receipt"], text, signature, trust) == KEYRING.signer("identity").address
+    assert check_receipt(told["receipt"], text, signature, known) == KEYRING.signer("identity").address
     for document, said, by in (
         (by_courier.as_dict(), text, signature),
         (fewer.as_dict(), text, signature),
@@ -120,6 +120,6 @@ def test_another_members_word_and_an_altered_one_are_none(service: World, tmp_pa
         (told["receipt"], text, None),
     ):
         with pytest.raises(Unexpected):
-            check_receipt(document, said, by, trust)
+            check_receipt(document, said, by, known)
     with pytest.raises(BadReceipt):
         AnswerReceipt.of(told["receipt"] | {"signed_by_buyer": False})

@@ -60,3 +60,13 @@ def test_a_report_of_resale_is_noted_once_and_a_broken_file_not_at_all(home: Pat
     assert holder
     with opened(home, "") as (database, _), database.read() as session:
         assert history.resales(session, holder.person) == [dt.date(2026, 11, 20)]
+
+
+@pytest.mark.parametrize("name", ["reissue", "resales"])
+def test_a_file_that_cannot_be_read_is_one_clear_line(home: Path, name: str) -> None:
+    missing = clearance("api", name, str(home / "nowhere.csv"), "--home", str(home))
+    assert (missing.status, "nowhere.csv: No such file" in missing.stderr) == (1, True), missing
+    (home / "latin.csv").write_bytes(f"old,new\n{OLD},".encode() + b"\xff\xfe\n")
+    odd = clearance("api", name, str(home / "latin.csv"), "--home", str(home))
+    assert (odd.status, "cannot be read as CSV" in odd.stderr) == (1, True), odd
+    assert OLD not in odd.stderr

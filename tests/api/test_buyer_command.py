@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from api.routes import buyer as routes
+from clients.cli.buyer_receipts import Receipts
 from clients.cli.buyer_texts import OWN
 from clients.sample.members import Keyring
+from clients.sdk.receipts import Authorities
 from node.service import wait_until
 from tests.api.test_buyer import filed, person
 from tests.api.world import World
@@ -86,6 +89,38 @@ def test_a_denial_is_signed_kept_and_stops_the_next_carry_in(terminal: Terminal)
     assert "CLEARED" not in journey.seen_by("courier-1")["status"]
     assert "not yours" in terminal.run("show", use["id"]).stdout
     assert "api.conflict" in terminal.run("gift", use["id"], fails=True).stderr
+
+
+@pytest.mark.parametrize("fault", ["foreign", "altered", "none"])
+def test_a_receipt_that_is_wrong_is_kept_before_it_is_said_so(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    _, use = use_of(terminal, f"command-{fault}")
+    if fault == "foreign":
+        monkeypatch.setattr(
+            Authorities, "of_chain", lambda _: Authorities(terminal.service.genesis.domain, frozenset())
+        )
+    else:
+        wrong = {"altered": {"type": "Answer"}, "none": None}[fault]
+        monkeypatch.setattr(routes, "receipt", lambda row, real=routes.receipt: real(row) | {"receipt": wrong})
+    before = set(terminal.home.glob("receipts/*"))
+    why = terminal.run("confirm", use["id"], fails=True).stderr
+    (kept,) = set(terminal.home.glob("receipts/*")) - before
+    assert f"kept in {kept}" in why
+    assert json.loads(kept.read_text())["about"] == use["id"]
+    assert kept.stat().st_mode & 0o077 == 0
+    if fault == "foreign":
+        assert Keyring(SEED).signer("identity").hex_address.lower() in why
+        assert "clearance audit roles" in why
+
+
+def test_a_gateway_does_not_choose_where_a_receipt_is_kept(tmp_path: Path) -> None:
+    for name in ("../../outside", "", "x" * 90, None):
+        receipts = Receipts(tmp_path)
+        receipts.keep({"id": name})
+        assert receipts.path
+        assert receipts.path.parent == tmp_path / "receipts"
+        assert receipts.path.exists()
 
 
 def test_a_freeze_shows_what_it_meets_and_lets_the_chosen_through(terminal: Terminal) -> None:

@@ -217,6 +217,22 @@ def test_files_that_cannot_be_used_are_a_matter_of_usage(trust: Path, tmp_path: 
     assert clearance("verify", str(tmp_path / "empty")).status == 2
 
 
+def test_seller_and_buyer_fetch_it_too_and_a_file_that_cannot_be_written_is_told(
+    service: World, journey: Journey, holder: Buyer, trust: Path, tmp_path: Path
+) -> None:
+    token = holder.http.headers["Authorization"].removeprefix("Bearer ")
+    (tmp_path / "session.json").write_text(json.dumps({"api": service.url, "token": token, "genesis": ""}))
+    member = (f"0x{journey.parcel:064x}", "--api", service.url, "--demo-seed", str(SEED))
+    buyer = (holder.use(journey)["id"], "--home", str(tmp_path))
+    for number, words in enumerate((("courier", *member), ("seller", *member), ("buyer", *buyer))):
+        file = tmp_path / f"{number}.json"
+        done = clearance(words[0], "certificate", *words[1:], "--out", str(file))
+        assert done.status == 0, done
+        verify(Certificate.loads(file.read_text()), Trust.loads(trust.read_text()))
+        done = clearance(words[0], "certificate", *words[1:], "--out", str(tmp_path / "no folder" / "file"))
+        assert (done.status, "Give another file with --out" in done.stderr) == (1, True), done
+
+
 def test_a_service_told_to_trust_more_signatures_asks_for_them(service: World, trust: Path) -> None:
     home = str(trust.parent)
     assert clearance("node", "trust", "--home", home, "--countersignatures", "2").status == 1

@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 
+from clients.cli import party
+from clients.convert.book import Book
 from clients.governance import change
 from clients.sample.day import BROKER_KINDS
 from clients.sample.members import HANDLES
+from clients.sdk.gate import ApiGate
+from clients.sdk.problems import Unreachable
+from ledger.domain.errors import LedgerError
+from ledger.domain.kinds import KindNumber as K
 from node.service import wait_until
 from tests.api.test_buyer import person
 from tests.api.world import KEYRING, World
@@ -55,8 +61,18 @@ class Desk:
     def courier(self, *words: str, name: str = "courier-1", as_json: bool = True) -> Done:
         told = ("--json",) if as_json else ()
         where = self.where[:4] if words[0] in ("master", "event") else self.where
-        home = () if words[0] in ("inbox", "event") else ("--home", str(self.folder / name))
+        if words[0] == "book":
+            return clearance("courier", *words, "--home", str(self.folder / name))
+        home = () if words[0] == "event" else ("--home", str(self.folder / name))
         return clearance("courier", *words, *where, *home, "--demo-seed", str(SEED), "--as", name, *told)
+
+    def book(self, name: str = "courier-1") -> Book:
+        return Book(self.folder / name / "book.db")
+
+    def filings(self) -> int:
+        """Return how many parcels were opened on the chain."""
+        batches = [batch for batch in self.service.sealer.included(1) if not batch.batch.is_trace]
+        return sum(each.kind is K.FILED and each.rejection is None for batch in batches for each in batch.entries())
 
     def inbox(self, *words: str, name: str = "courier-1") -> list[str]:
         done = self.courier("inbox", *words, name=name)
@@ -85,7 +101,9 @@ def settled(service: World, parcel: str, *status: str) -> Callable[[], bool]:
 def test_ordered_reassigned_filed_corrected_and_cleared_by_commands_alone(desk: Desk) -> None:
     service, order = desk.service, desk.file("order")
     first = recorded(desk.shop("order", order))
-    assert desk.shop("order", order).json["entries"][0]["subject"] == first["subject"], "the same order, not another"
+    again = desk.shop("order", order)
+    assert (again.status, again.json["entries"][0]["outcome"]) == (0, "stands already")
+    assert again.json["entries"][0]["subject"] == first["subject"], "the same order, not another"
     assert desk.inbox(name="courier-2") == ["R1"]
     moved = desk.shop("reassign", order, "--to", str(HANDLES["courier-1"]))
     assert recorded(moved)["subject"] == first["subject"]
@@ -159,6 +177,7 @@ def test_a_box_without_order_is_declared_also_by_a_broker(desk: Desk) -> None:
 
 def test_the_same_at_a_node_with_a_folder_of_payloads(desk: Desk) -> None:
     node = desk.at_node()
+    recorded(desk.shop("order", desk.file("other", reference="R-vault", courier=HANDLES["courier-1"])))
     order = node.file("order", reference="R-node", courier=HANDLES["courier-1"], description="[/red] a [bold]thing")
     recorded(node.shop("order", order))
     assert node.inbox() == ["R-node"], "what other shops put into the vault is not in the folder"
@@ -168,8 +187,76 @@ def test_the_same_at_a_node_with_a_folder_of_payloads(desk: Desk) -> None:
     filed = recorded(node.courier("file", "HB-N", "R-node", *WAY))
     again = node.courier("file", "HB-N2", "R-node", *WAY)
     assert (again.status, again.json["entries"][0]["reason"]["code"]) == (1, "entry.order-not-open")
+    assert node.book().parcel("HB-N2") is None, "it came to nothing, so another may be filed under the bill"
     assert node.inbox() == []
     assert [each["parcel"] for each in node.courier("inbox", "--all").json["orders"]] == [filed["subject"]]
     bare = Desk(node.service, node.folder, node.where[:4])
     assert "Give it with --spool" in bare.courier("inbox").stderr
     assert "Give it with --spool" in bare.shop("order", order).stderr
+
+
+@dataclass
+class Gone:
+    """A gate that breaks once: before it takes the batch, or after it."""
+
+    error: LedgerError
+    taken: bool
+    send: Callable[..., dict[str, Any]] = ApiGate.send
+
+    def __call__(self, gate: ApiGate, batch: Any) -> dict[str, Any]:
+        ApiGate.send = self.send  # type: ignore[method-assign]
+        if self.taken:
+            self.send(gate, batch)
+        raise self.error
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_filing_whose_end_nobody_saw_is_followed_and_not_made_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    bill, declared = f"HB-GONE-{taken}", desk.file("declared", consignee=person(41), shop="a shop abroad")
+    words, before = ("file", bill, "--declare", declared, "--mode", "sea", *WAY), desk.filings()
+    gone = Gone(Unreachable("Nobody answers.", hint="Check."), taken)
+    monkeypatch.setattr(ApiGate, "send", lambda gate, batch: gone(gate, batch))
+    assert desk.courier(*words).status == 3
+    noted = desk.book().parcel(bill)
+    assert noted, "before it was sent"
+    assert "knows this bill" in desk.courier(*words, "--draft").stderr, "a draft sends nothing"
+    assert recorded(desk.courier(*words))["subject"] == f"0x{noted.parcel:064x}"
+    again = desk.courier(*words)
+    assert (again.status, "knows this bill" in again.stderr, "courier correct" in again.stderr) == (1, True, True)
+    assert desk.filings() == before + 1
+    assert desk.courier("book", "forget", bill, as_json=False).status == 0
+    assert desk.courier("book", "forget", bill, as_json=False).status == 1
+
+
+def test_what_takes_longer_than_is_waited_for_is_told_when_it_is_asked_for_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(party, "PATIENCE", 0.0)
+    done = desk.courier("master", "open", "180-00000022")
+    assert (done.status, "Run the same command again" in done.stderr) == (1, True), done
+    monkeypatch.undo()
+    opened = recorded(desk.courier("master", "open", "180-00000022"))
+    assert opened["value"] > 0, "the handle that filings name"
+    assert desk.book().master("180-00000022") == int(opened["subject"], 16)
+    assert desk.courier("master", "open", "180-00000022").status == 1
+
+
+def test_a_filing_refused_at_the_door_leaves_its_bill_free(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = desk.file("declared", consignee=person(41), shop="a shop abroad")
+    words = ("file", "HB-DOOR", "--declare", declared, "--mode", "sea", *WAY)
+    refusal = LedgerError("No.", hint="")
+    refusal.code = "batch.refused"
+    gone = Gone(refusal, taken=False)
+    monkeypatch.setattr(ApiGate, "send", lambda gate, batch: gone(gate, batch))
+    assert desk.courier(*words).status == 1
+    assert desk.book().parcel("HB-DOOR") is None
+    recorded(desk.courier(*words))
+
+
+def test_a_broker_is_told_where_it_reads_an_inbox(desk: Desk) -> None:
+    opener = ("--opener", str(HANDLES["courier-1"]))
+    for words in (("inbox", *opener), ("file", "HB-B", "R1", *opener, *WAY)):
+        done = desk.courier(*words, name="broker-1")
+        assert (done.status, "at a node" in done.stderr) == (1, True), done

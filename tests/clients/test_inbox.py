@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from clients.courier import Courier, Shipment
-from clients.inbox import Unreadable
+from clients.inbox import Kept, Unreadable
+from clients.opened import Opened
 from clients.sample.members import HANDLES
 from clients.seller import Sale, Seller
 from ledger.chain.batch import Entry, detail
@@ -54,10 +55,10 @@ class Trade:
         self.seller(shop).writer.flush(self.net.now())
         return order
 
-    def courier(self, name: str = "courier-1") -> Courier:
+    def courier(self, name: str = "courier-1", kept: Kept | None = None) -> Courier:
         """Return a courier as a new process would start it, all blocks read."""
         readers = [READERS[each] for each in CUSTOMS]
-        found = Courier(self.writer(name), KEYRING.secret(name), self.spool, KEYRING.opener(name), readers)
+        found = Courier(self.writer(name), KEYRING.secret(name), self.spool, KEYRING.opener(name), readers, kept=kept)
         self.net.settle()
         for batch in self.net.node.included(1):
             found.watch(batch)
@@ -226,6 +227,58 @@ def test_a_rejected_order_is_in_no_inbox(trade: Trade) -> None:
     assert len(trade.courier().inbox.open()) == 1
     with pytest.raises(LedgerError, match="Not in the inbox"):
         trade.courier().inbox.find("R2")
+
+
+class Counted:
+    """A folder of payloads that counts what is asked of it."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.put, self._get, self.asked = spool.put, spool.get, 0
+
+    def get(self, digest: bytes) -> bytes | None:
+        self.asked += 1
+        return self._get(digest)
+
+
+def test_no_payload_is_fetched_that_is_not_asked_for_and_each_is_fetched_once(trade: Trade, tmp_path: Path) -> None:
+    orders = [trade.sold(f"R{number}") for number in range(4)] + [trade.sold("OTHER", "shop-02")]
+    trade.spool = counted = Counted(trade.spool)  # type: ignore[assignment]
+    path = tmp_path / "inbox.db"
+
+    def asked(kept: Kept | None, act: Callable[[Courier], object]) -> tuple[object, int]:
+        courier, counted.asked = trade.courier(kept=kept), 0
+        return act(courier), counted.asked
+
+    found, count = asked(None, lambda courier: courier.inbox.find(f"0x{orders[2]:064x}").reference)
+    assert (found, count) == ("R2", 1)
+    found, count = asked(None, lambda courier: courier.inbox.find(f"{HANDLES['shop-02']}/OTHER").order)
+    assert (found, count) == (orders[4], 1)
+    found, count = asked(Opened(path), lambda courier: [each.order for each in courier.inbox.listing()])
+    assert (found, count) == (orders, 5)
+    found, count = asked(Opened(path), lambda courier: [each.reference for each in courier.inbox.listing()])
+    assert (found, count) == (["R0", "R1", "R2", "R3", "OTHER"], 0)
+    found, count = asked(Opened(path), lambda courier: courier.inbox.find("R1").buyer)
+    assert (found, count) == (BUYER, 1), "what is filed comes from the payload"
+    trade.sold("NEW")
+    assert asked(Opened(path), lambda courier: len(courier.inbox.listing())) == (6, 1)
+
+
+def test_what_is_kept_names_nobody_and_only_its_owner_reads_it(trade: Trade, tmp_path: Path) -> None:
+    trade.sold("R1")
+    trade.seller().record(replace(trade.sale("R2"), description=f"for {BUYER['pccc'].lower()}"), CUSTOMS)
+    trade.seller().writer.flush(trade.net.now())
+    named = trade.hostile("naming", put("reference", value=BUYER["pccc"]))
+    path = tmp_path / "inbox.db"
+    inbox = trade.courier(kept=Opened(path)).inbox
+    assert [each.reference for each in inbox.listing()] == ["R1", "R2", BUYER["pccc"]]
+    assert named in inbox.handed
+    kept = path.read_bytes()
+    assert b"R1" in kept
+    assert not any(value.encode() in kept.replace(b"p99", b"P99") for value in BUYER.values())
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(b"no database at all, and long enough to be taken for one" * 99)
+    with pytest.raises(LedgerError, match="cannot be used"):
+        Opened(path)
 
 
 def test_each_reason_is_told_in_both_languages() -> None:

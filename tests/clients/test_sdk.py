@@ -160,6 +160,54 @@ async def test_a_gateway_that_is_away(service: World) -> None:
             await _first(member.events(patience=0.0), 1).__anext__()
 
 
+class Pushing(httpx.AsyncHTTPTransport):
+    """A gateway that pushes back some times before it answers."""
+
+    def __init__(self, times: int, told: str, status: int) -> None:
+        super().__init__()
+        self.left, self._told, self._status = times, told, status
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.left and "/v1/lanes/" in request.url.path:
+            self.left -= 1
+            headers = {"Retry-After": self._told} if self._told else {}
+            return httpx.Response(self._status, headers=headers, json={"code": "api.rate-limited", "detail": "-"})
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize(
+    ("times", "told", "status", "left"),
+    [(2, "0", 429, 0), (3, "0", 503, 0), (4, "0", 429, None), (1, "61", 429, None), (1, "", 429, None),
+     (1, "0", 500, None)],
+)  # fmt: skip
+async def test_a_push_back_is_waited_for_as_often_and_as_long_as_the_caller_allows(
+    service: World, times: int, told: str, status: int, left: int | None
+) -> None:
+    transport = Pushing(times, told, status)
+    async with client(service, transport=transport, pushed_back=3) as member:
+        if left is None:
+            with pytest.raises(Problem):
+                await member.next_seq(1)
+        else:
+            assert await member.next_seq(1) >= 0
+            assert transport.left == left
+    async with client(service, transport=Pushing(1, "0", 429)) as member:
+        with pytest.raises(Problem):
+            await member.next_seq(1)
+
+
+async def test_orders_by_state(service: World) -> None:
+    waiting = await asyncio.to_thread(lambda: Journey(service, "sdk-open").ordered().order)
+    bound = await asyncio.to_thread(lambda: Journey(service, "sdk-bound").ordered().filed().order)
+    async with client(service) as courier:
+        found = {state: {each.id async for each in courier.orders(state)} for state in ("open", "bound", None)}
+        with pytest.raises(Problem):
+            [each async for each in courier.orders("lost")]
+    assert waiting in found["open"] - found["bound"]
+    assert bound in found["bound"] - found["open"]
+    assert found["open"] | found["bound"] == found[None]
+
+
 def test_a_spool_empties_through_the_gateway(service: World, tmp_path) -> None:  # type: ignore[no-untyped-def]
     journey = Journey(service, "sdk-spool").ordered().filed()
     spool = Spool(tmp_path / "spool.db", service.genesis.domain, KEYRING.signer("courier-1"))

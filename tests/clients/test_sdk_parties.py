@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -12,19 +13,21 @@ from typing import Any
 import httpx
 import pytest
 
+from api.documented import buyer_shapes, shapes
 from clients import sdk
 from clients.device import DeviceKey
 from clients.sdk import BuyerClient, Client, Problem, Unexpected, Unreachable
 from clients.sdk.office import read_office_parcel
-from clients.sdk.uses import read_number
+from clients.sdk.uses import Happened, read_number
 from clients.sdk.webhooks import read_delivery
-from ledger.chain.batch import Entry
+from ledger.chain.batch import Entry, detail
 from ledger.domain.kinds import KindNumber as K
 from node.service import wait_until
 from tests.api.journey import Journey
 from tests.api.receiver import receiving
-from tests.api.test_buyer import filed, person
+from tests.api.test_buyer import Buyer, filed, person
 from tests.api.world import KEYRING, World, world
+from tests.commands import clearance
 
 PATIENCE = 60
 """Seconds that two slow cores may need."""
@@ -139,6 +142,59 @@ async def test_a_gateway_that_is_away_or_says_something_else() -> None:
 def test_another_shape_is_said_to_be_one(read: Any) -> None:
     with pytest.raises(Unexpected):
         read({})
+
+
+OMITTED: dict[tuple[Any, Any], set[str]] = {
+    (sdk.Chain, shapes.Chain): {"chain_id", "contract"},  # in `domain`
+    (sdk.Entry, shapes.Entry): {"key", "outcome"},
+    (sdk.Ground, shapes.Ground): set(),
+    (sdk.Order, shapes.Order): set(),
+    (sdk.Parcel, shapes.Parcel): {"generation", "stops", "open_holds", "filing", "payload"},
+    (sdk.ScreeningResult, shapes.ScreeningResult): set(),
+    (sdk.Use, buyer_shapes.Use): {"link"},
+    (sdk.Number, buyer_shapes.Number): set(),
+    (Happened, buyer_shapes.Happened): {"ko", "en"},  # in `text`
+}
+"""Fields of the documented shapes that the SDK's values leave out, on purpose."""
+
+
+@pytest.mark.parametrize(("model", "shape"), OMITTED, ids=lambda each: each.__name__)
+def test_nothing_that_is_documented_is_dropped_unseen(model: Any, shape: Any) -> None:
+    assert set(shape.model_fields) - {each.name for each in fields(model)} - {"object"} == OMITTED[model, shape]
+
+
+async def test_a_hold_tells_members_and_holder_its_ground_and_when_customs_answers(
+    service: World, tmp_path: Path
+) -> None:
+    journey = await asyncio.to_thread(lambda: filed(service, "sdk-held", 44).checked())
+    office = service.party("office-040")
+    due = office.now() // 3600 + 720
+    held = Entry(journey.parcel, K.HELD, office.now(), bytes([7]) * 32, detail(K.HELD, ground=2, answer_due=due))
+    await asyncio.to_thread(lambda: office.send(office.batch([held], lane=0)))
+    answers_by = dt.datetime.fromtimestamp(due * 3600, dt.UTC)
+    async with member(service, "courier-1") as courier:
+        assert (await courier.chain()).identity_keys == (KEYRING.signer("identity").address,)
+        ground = (await courier.parcel(journey.parcel)).entries[-1].ground
+        assert ground
+        assert (ground.code, ground.evidence, ground.answer_due) == ("documents-missing", bytes([7]) * 32, answers_by)
+        certificate = await courier.certificate(journey.parcel)
+    holder = await asyncio.to_thread(Buyer, service, 44)
+    async with BuyerClient(service.url, holder.http.headers["Authorization"].removeprefix("Bearer ")) as client:
+        name = (await asyncio.to_thread(holder.use, journey))["id"]
+        last = (await client.use(name)).timeline[-1]
+        assert (last.kind, last.ground and last.ground.en, last.answer_due) == (
+            "HELD", "Documents are missing.", answers_by,
+        )  # fmt: skip
+        assert (await client.certificate(name)).parcel == certificate.parcel == journey.parcel
+        kept = {"api": service.url, "token": client.token, "genesis": ""}
+        (tmp_path / "session.json").write_text(json.dumps(kept))
+        shown = await asyncio.to_thread(clearance, "buyer", "show", name, "--home", str(tmp_path), "--lang", "en")
+    assert "Ground: Documents are missing." in shown.stdout, shown
+    assert "Customs answers by: " in shown.stdout
+    async with member(service, "office-040") as officer:
+        assert not [each async for each in officer.customs_parcels(denied=True) if each.parcel.id == journey.parcel]
+        await asyncio.to_thread(lambda: holder.answer(holder.use(journey), "denied", signed=True))
+        assert [each async for each in officer.customs_parcels(denied=True) if each.parcel.id == journey.parcel]
 
 
 def test_models_are_frozen_values() -> None:

@@ -94,7 +94,7 @@ def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path
     common = [
         "--node", running.url, "--token", running.token, "--key", str(tmp_path / "key.json"),
         "--passphrase-file", str(tmp_path / "word"), "--spool", str(tmp_path / "spool"),
-        "--open-key", str(tmp_path / "open.pem"),
+        "--open-key", str(tmp_path / "open.pem"), "--home", str(tmp_path / "courier"),
     ]  # fmt: skip
     inbox = clearance("courier", "inbox", "--all", "--json", *common)
     assert inbox.returncode == 0, inbox.stderr
@@ -103,7 +103,6 @@ def test_a_party_asks_the_node_with_its_own_key(running: Running, tmp_path: Path
     shops = {handle for name, handle in HANDLES.items() if name.startswith("shop-")}
     assert {order["signed_by"] for order in orders} <= shops
     reference, order = next((each["reference"], each["order"]) for each in orders if each["parcel"])
-    common += ["--home", str(tmp_path / "courier")]
     draft = clearance(
         "courier", "file", "HBTEST", order, "--draft", "--json", "--dispatch", "US", "--office", "40", *common
     )
