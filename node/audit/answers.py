@@ -1,8 +1,8 @@
 """`audit answers`: whether the stops that an identity authority promised the holder of a number stand on chain.
 
 For each receipt it establishes (1) a key signed it that acts or once acted as identity authority (role of key and of
-its organisation), (2) every stop it owes is an accepted entry on that parcel, with the digest that was promised, (3) its
-block is no later than the promise says. Until the promise falls due nothing is missing.
+its organisation), (2) every stop it owes is an accepted entry on that parcel, with the digest that was promised, (3)
+its block is no later than the promise says. Until the promise falls due nothing is missing.
 """
 
 from __future__ import annotations
