@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from clients.cli.console import err
 from clients.cli.party import Dead, Party, write
 from ledger.domain.errors import LedgerError
 
@@ -39,6 +40,7 @@ def resume(at: Party, book: Any, what: Any, bill: str, batch: Any, *, as_json: b
     """
     from clients.gate import State
 
+    err.print("begun before: that batch is followed, whatever is told now", highlight=False)
     try:
         if at.gate.status(batch.hash(at.writer.domain)).state is State.UNKNOWN:
             at.gate.send(batch)
@@ -54,6 +56,9 @@ def _finish(at: Party, book: Any, what: Any, bill: str, *, as_json: bool) -> Non
         write(at, as_json=as_json)
     except (Dead, typer.Exit):
         book.forget(what, bill)
+        raise
+    except LedgerError as error:
+        error.hint = "Run the same command again: it follows this batch, and sends no other."
         raise
     book.end(what, bill)
 

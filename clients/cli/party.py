@@ -241,7 +241,7 @@ def _ended(at: Party, batch: Any) -> tuple[Any, ...]:
         if fate.state in (State.REFUSED, State.EXPIRED):
             raise Dead(fate.code or "batch.refused", fate.reason)
         time.sleep(0.1)
-    raise LedgerError(f"Batch 0x{name.hex()} was accepted and is not final yet.", hint="Run the same command again.")
+    raise LedgerError(f"Batch 0x{name.hex()} was accepted and is not final yet.", hint="Ask again later.")
 
 
 class Dead(LedgerError):

@@ -18,11 +18,14 @@ from clients.sample.day import BROKER_KINDS
 from clients.sample.members import HANDLES
 from clients.sdk.gate import ApiGate
 from clients.sdk.problems import Unreachable
+from clients.seller import Sale
 from ledger.domain.errors import LedgerError
+from ledger.domain.facts import Goods
 from ledger.domain.kinds import KindNumber as K
 from node.service import wait_until
+from tests.api.journey import Journey
 from tests.api.test_buyer import person
-from tests.api.world import KEYRING, World
+from tests.api.world import KEYRING, World, world
 from tests.commands import Done, clearance
 from tests.node.days import SEED
 from tests.node.serving import TOKEN
@@ -31,6 +34,7 @@ ORDER = {
     "reference": "R1", "price": "30.00", "currency": "USD", "goods_class": 1, "quantity": 1, "use": "personal",
     "description": "a made-up thing", "hs6": "640399", "courier": HANDLES["courier-2"], "buyer": person(40),
 }  # fmt: skip
+GOODS = Goods(price=3_000, currency=840, goods_class=1, quantity=1, unit=1)
 WAY = ("--dispatch", "US", "--office", "40")
 
 
@@ -260,3 +264,16 @@ def test_a_broker_is_told_where_it_reads_an_inbox(desk: Desk) -> None:
     for words in (("inbox", *opener), ("file", "HB-B", "R1", *opener, *WAY)):
         done = desk.courier(*words, name="broker-1")
         assert (done.status, "at a node" in done.stderr) == (1, True), done
+
+
+def test_an_inbox_beyond_the_rate_of_reads_is_read_all_the_same(tmp_path: Path) -> None:
+    with world(tmp_path / "gateway", rates={"read": "2/second"}) as service:
+        desk = Desk(service, tmp_path)
+        seller = Journey(service, "the shop").seller
+        for number in range(9):
+            sale = Sale(f"R{number}", GOODS, "a thing", "640399", service.clock.now(), HANDLES["courier-1"], person(40))
+            seller.record(sale, (HANDLES["identity"], HANDLES["screening"]))
+        seller.writer.flush(service.clock.now())
+        assert sorted(desk.inbox()) == [f"R{number}" for number in range(9)]
+        shown = desk.courier("file", "HB-RATE", "R7", "--draft", *WAY)
+        assert shown.json["draft"][0]["field"] == "R7 price", shown
