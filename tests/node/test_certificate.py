@@ -20,7 +20,7 @@ from ledger.domain.errors import LedgerError
 from ledger.domain.kinds import KindNumber, Status
 from ledger.keys import LocalSigner
 from ledger.trust import MAPS, InvalidTrust, Trust
-from node.blocks import Block, Header
+from node.blocks import Header
 from node.chain import Chain
 from node.clock import LogicalClock
 from node.evidence import evidence_of
@@ -397,26 +397,6 @@ def test_a_head_far_above_the_block_is_left_out(stage: Stage, day: Day, monkeypa
     monkeypatch.setattr("node.evidence.MOST_LATER", BETWEEN - 1)
     shown = evidence_of(stage.service, [])
     assert ([head.follower for head in shown.heads], shown.later) == ([FIRST.address], ())
-
-
-def test_the_headers_between_are_read_while_the_node_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = stage.chain.header_bytes
-    locked = []
-
-    def watched(height: int) -> bytes:
-        locked.append(stage.service._lock._is_owned())  # type: ignore[attr-defined]
-        return read(height)
-
-    def decoded(data: bytes) -> Block:
-        raise AssertionError("a whole block is decoded")
-
-    monkeypatch.setattr(stage.chain, "header_bytes", watched)
-    monkeypatch.setattr(Block, "decode", decoded)
-    shown = evidence_of(stage.service, [])
-    monkeypatch.undo()
-    assert locked == [True] + [False] * BETWEEN
-    heights = range(stage.final().number, stage.final().number + BETWEEN + 1)
-    assert (shown.header, *shown.later) == tuple(stage.chain.block(each).header.rlp for each in heights)
 
 
 # ----------------------------------------------------------------------------------------------------------- trust file
