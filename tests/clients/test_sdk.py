@@ -212,11 +212,11 @@ def test_a_spool_empties_through_the_gateway(service: World, tmp_path) -> None: 
     journey = Journey(service, "sdk-spool").ordered().filed()
     spool = Spool(tmp_path / "spool.db", service.genesis.domain, KEYRING.signer("courier-1"))
     now = journey.now
-    spool.add([Item(Entry(journey.parcel, K.CARRIED_IN, now), SCAN_LANE, b"a", "row 2", "CARRIED_IN"),
-               Item(Entry(journey.parcel, K.RELEASED, now), SCAN_LANE, b"b", "row 3", "RELEASED"),
+    spool.add([Item(Entry(journey.parcel, K.RELEASED, now), SCAN_LANE, b"a", "row 2", "RELEASED"),
+               Item(Entry(journey.parcel, K.CARRIED_IN, now), SCAN_LANE, b"b", "row 3", "CARRIED_IN"),
                Item(Entry(journey.parcel, 19, now), SCAN_TRACE_LANE, b"c", "row 4", "SORTED")])  # fmt: skip
     with ApiGate(client(service)) as gate:
         counts = Sender(spool, gate).run(timeout=30)
     assert counts == {"open": 0, "recorded": 2, "rejected": 1, "refused": 0}
-    assert [row.code for row in spool.rows()] == ["", "entry.state-missing", ""]
+    assert [row.code for row in spool.rows()] == ["entry.state-missing", "", ""]
     spool.close()
