@@ -108,10 +108,11 @@ def test_ordered_reassigned_filed_corrected_and_cleared_by_commands_alone(desk: 
     again = desk.shop("order", order)
     assert (again.status, again.json["entries"][0]["outcome"]) == (0, "stands already")
     assert again.json["entries"][0]["subject"] == first["subject"], "the same order, not another"
-    assert desk.inbox(name="courier-2") == ["R1"]
+    assert "R1" in desk.inbox(name="courier-2")
     moved = desk.shop("reassign", order, "--to", str(HANDLES["courier-1"]))
     assert recorded(moved)["subject"] == first["subject"]
-    assert (desk.inbox(name="courier-2"), desk.inbox()) == ([], ["R1"])
+    assert "R1" not in desk.inbox(name="courier-2")
+    assert "R1" in desk.inbox()
 
     flight = recorded(desk.courier("master", "open", "180-00000011"))
     assert desk.courier("master", "open", "180-00000011").status == 1
@@ -121,9 +122,9 @@ def test_ordered_reassigned_filed_corrected_and_cleared_by_commands_alone(desk: 
     filed = recorded(desk.courier("file", "HB-1", "R1", "--master", str(flight["value"]), *WAY))
     parcel = filed["subject"]
     assert wait_until(settled(service, parcel, "IDENTITY_OK", "SCREENED"), 30), "its payload is in the vault"
-    assert (desk.inbox(), desk.inbox("--all")) == ([], ["R1"])
-    used = desk.courier("inbox", "--all").json["orders"][0]["parcel"]
-    assert used == parcel
+    assert "R1" not in desk.inbox()
+    used = {each["reference"]: each["parcel"] for each in desk.courier("inbox", "--all").json["orders"]}
+    assert used["R1"] == parcel
 
     before = service.party("courier-1").parcel(int(parcel, 16))
     recorded(desk.courier("correct", "HB-1", "--origin", "CN", "--master", str(flight["value"]), *WAY))

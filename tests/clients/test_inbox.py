@@ -98,7 +98,7 @@ def test_a_reassigned_order_reaches_the_new_courier_and_is_filed(trade: Trade) -
     assert trade.seller().reassign(moved, CUSTOMS, trade.net.now()) == order
     trade.seller().writer.flush(trade.net.now())
     first, second = trade.courier(), trade.courier("courier-2")
-    assert (first.inbox.readable(), first.inbox.unreadable) == ([], {})
+    assert (first.inbox.listing(used=True), first.inbox.unreadable) == ([], {})
     (item,) = second.inbox.open()
     assert (item.order, item.goods, item.buyer) == (order, GOODS, BUYER)
     parcel = second.file(Shipment("H1", (item,), TRANSPORT, trade.net.now(), "shop-01", consignee=item.buyer))
