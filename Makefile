@@ -27,8 +27,12 @@ $(STAMP): requirements/dev.txt pyproject.toml
 run: setup ## sealer and follower on free ports, a sample day, its audit; serves until Ctrl-C
 	@$(BIN)/clearance run
 
+# Two at a time, tests that wait for real processes may run out of time on a slow machine: in CI, what failed beside others
+# is run once more alone. A fault fails twice; a suite that did not run to its end (any other status) is not asked again.
 test: setup ## the whole suite
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal; status=$$?; \
+		[ "$$status$$CI" = 1true ] || exit $$status; \
+		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 test-fast: setup ## without the slow tests
 	@$(BIN)/python -m pytest -n 2 -m "not slow"
