@@ -82,7 +82,8 @@ def _may_see(caller: Caller, entry: Any) -> ColumnElement[bool]:
     That is: accepted entries about parcels it may read, orders it recorded or was handed, masters it opened.
     """
     order, master = aliased(OrderRow), aliased(MasterRow)
-    parcels = exists().where(and_(col(ParcelRow.id) == entry.subject, may_read(caller)))
+    # its table named: of a caller who may read no parcel the condition is plainly false and would name none
+    parcels = exists().select_from(ParcelRow).where(and_(col(ParcelRow.id) == entry.subject, may_read(caller)))
     own_order = or_(order.opener == caller.org, order.handed == caller.org)  # type: ignore[arg-type]
     orders = exists().where(and_(order.id == entry.subject, own_order))
     masters = exists().where(and_(master.id == entry.subject, master.opener == caller.org))  # type: ignore[arg-type]
