@@ -80,7 +80,7 @@ class Sky:
                 row = self._parcel(session)
                 self.whose[row.id] = person
                 cause = Cause.MISMATCH if person is None else Cause.FROZEN
-                self.authority.stop(session, row, "a test", cause, self.clock)
+                self.authority.stop(session, row.id, "a test", cause, self.clock)
 
     @staticmethod
     def _parcel(session: Session) -> ParcelRow:

@@ -36,7 +36,7 @@ from tests.model.filings import RECOMPUTED
 from tests.model.members import GOOD, WATCHED
 from tests.model.rulebook import Target
 from tests.model.subjects import Order, Parcel
-from tests.stateful.ledger_entries import LedgerEntries, Lie, Nudge, Sale, Travel, nth_newest
+from tests.stateful.ledger_entries import GROUNDLESS, LedgerEntries, Lie, Nudge, Sale, Travel, nth_newest
 from tests.stateful.read_model import rows_in
 from tests.stateful.rules import (
     CN,
