@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from eth_hash.auto import keccak
 
@@ -31,10 +31,6 @@ class Lie(Enum):
     USE = "use"
     REST = "rest"
     SALT = "salt"
-
-
-GROUNDLESS: Final = (6, 14, 17, 20, 30)
-"""Numbers of a nudge that leave the ground out, which must happen often enough to be reached."""
 
 
 @dataclass(frozen=True)
@@ -203,11 +199,11 @@ class LedgerEntries(LedgerActions):
                 flags = detail(kind, handed=HANDLES[("courier", "rival_courier")[nudge.number % 2]])
             case K.DECIDED_CLEAR | K.DECIDED_REFUSE:
                 stops = subject.stops if isinstance(subject, Parcel) else 0
-                flags = detail(kind, ground=nudge.number not in GROUNDLESS, stops=(stops + (nudge.number == 7)) % 256)
+                flags = detail(kind, ground=nudge.number != 6, stops=(stops + (nudge.number == 7)) % 256)
             case K.HELD:
-                flags = detail(kind, ground=2 * (nudge.number not in GROUNDLESS), answer_due=500_000)
+                flags = detail(kind, ground=2 * (nudge.number != 6), answer_due=500_000)
             case K.RECALLED:
-                flags = detail(kind, ground=nudge.number not in GROUNDLESS)
+                flags = detail(kind, ground=nudge.number != 6)
             case K.HOLD_LIFTED:
                 flags = detail(kind, number=nudge.number)
             case K.OBSERVED:

@@ -36,7 +36,7 @@ from tests.model.filings import RECOMPUTED
 from tests.model.members import GOOD, WATCHED
 from tests.model.rulebook import Target
 from tests.model.subjects import Order, Parcel
-from tests.stateful.ledger_entries import GROUNDLESS, LedgerEntries, Lie, Nudge, Sale, Travel, nth_newest
+from tests.stateful.ledger_entries import LedgerEntries, Lie, Nudge, Sale, Travel, nth_newest
 from tests.stateful.read_model import rows_in
 from tests.stateful.rules import (
     CN,
@@ -248,7 +248,8 @@ class Ledger(LedgerEntries, RuleBasedStateMachine):
     def many_holds(self, pick: int, times: int, lift: int) -> None:
         number = nth_newest(self.parcels(), pick)
         officer = self.rightful(K.HELD, self.model.subjects[number])
-        self.send(officer, [self.about(K.HELD, number, Nudge())] * times, lane=0)
+        without_ground = self.about(K.HELD, number, Nudge(number=6))
+        self.send(officer, [without_ground] + [self.about(K.HELD, number, Nudge())] * times, lane=0)
         self.send(officer, [self.about(K.HOLD_LIFTED, number, Nudge(number=n)) for n in range(lift)])
 
     # -------------------------------------------------------------------------------------- masters, observations
