@@ -35,6 +35,8 @@ PATIENCE: Final = 3.0
 HOUR: Final = 3_600
 PEOPLE: Final = range(11, 31)
 """Numbers of people in the demo's register whose parcels these are."""
+RICH: Final = range(31, 41)
+"""Of those whose parcels are dear: one person's modest and dear parcels of a day would count as split orders."""
 MODEST, DEAR = 1_000, 5_000_00
 """Prices in US cents: below and over the limit of the list."""
 
@@ -251,9 +253,9 @@ def trigger(
     found = []
     try:
         for name in PATHS:
-            number = PEOPLE[secrets.randbelow(len(PEOPLE))]  # not always the same: many parcels a day are a trade
             if not paths or name in paths:
-                found.append(stage.walk(name, number))
+                people = RICH if PATHS[name].price == DEAR else PEOPLE
+                found.append(stage.walk(name, secrets.choice(people)))  # many parcels of one person are a trade
                 told(found[-1])
     finally:
         stage.close()

@@ -93,9 +93,8 @@ def keys_in(folder: Path, *, alone: bool = False) -> VaultKeys:
     """
     wrapping = KeyFiles(folder / "wrapping").all()
     index = BlindIndex(KeyFiles(folder / "index").all())
-    return VaultKeys(
-        DataKeys(folder / "data-keys.db", wrapping, alone=alone), ErasureRegister(folder / "erasures.jsonl"), index
-    )
+    register = ErasureRegister(folder / "erasures.jsonl")
+    return VaultKeys(DataKeys(folder / "data-keys.db", wrapping, alone=alone), register, index)
 
 
 class Vault:

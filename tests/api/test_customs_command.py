@@ -79,7 +79,6 @@ def test_carried_in_refused_and_recalled(service: World, tmp_path: Path) -> None
 
 
 def test_what_a_holder_denies_is_listed(service: World) -> None:
-    service.parties.clear()  # the commands before sent with the same keys: members here ask for their numbers anew
     denied = filed(service, "officers-denied", 53).settled("IDENTITY_CHECKED")
     buyer = Buyer(service, 53)
     assert buyer.answer(buyer.use(denied), "denied").status_code == 201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,8 +53,10 @@ class Kept(Desk):
 
 
 @pytest.fixture
-def desk(database: Database, tmp_path: Path) -> Kept:
-    return Kept(database, tmp_path)
+def desk(database: Database, tmp_path: Path) -> Iterator[Kept]:
+    made = Kept(database, tmp_path)
+    yield made
+    made.vault.keys.data.close()
 
 
 def damaged(envelope: bytes) -> bytes:
