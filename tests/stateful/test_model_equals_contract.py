@@ -1,7 +1,7 @@
 """Whatever the members do, in whatever order: the plain Python model and the contract agree.
 
 A failure prints the batches that led to it: add them to `test_found_by_the_model.py`. Two sizes of one machine: a small
-one that always runs, and a long one (`slow`) that must also have seen every rejection, effect, finding and kind.
+one that always runs, and a long one (`slow`). What is rare is reached every time by `test_everything_is_reached.py`.
 """
 
 from __future__ import annotations
@@ -392,8 +392,17 @@ class Ledger(LedgerEntries, RuleBasedStateMachine):
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SMALL = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=QUIET, derandomize=True,
                  database=None)  # fmt: skip
-ROUNDS = [settings(SMALL, max_examples=70, stateful_step_count=steps) for steps in (50, 40, 60, 30, 70)]
-"""Each draws anew. The last ones run only if something that can happen has not happened yet."""
+LONG = settings(SMALL, max_examples=70, stateful_step_count=50)
+MOST = 0.9
+"""Share of what can happen that a long run must have met: less, and the machine is no longer worth its time."""
+
+
+def everything() -> set[str]:
+    """Return the names of all that can happen; traces leave no mark that could be compared."""
+    codes = {code.name for table in (Rejection, Effect, Finding) for code in table} | {kind.name for kind in K}
+    return codes - {"TRACED"} | {
+        "batch: clock", "batch: expired", "batch: sequence", "batch: stop lane", "members: not a member",
+    }  # fmt: skip
 
 
 def test_model_and_contract_agree() -> None:
@@ -408,10 +417,7 @@ def test_the_read_model_on_postgresql_agrees_too(request: pytest.FixtureRequest,
 
 @pytest.mark.slow
 def test_model_and_contract_agree_whatever_happens() -> None:
-    everything = {code.name for table in (Rejection, Effect, Finding) for code in table} | {kind.name for kind in K}
-    everything |= {"batch: clock", "batch: expired", "batch: sequence", "batch: stop lane", "members: not a member"}
     Ledger.seen.clear()
-    for number, each in enumerate(ROUNDS):
-        if number < 2 or everything - set(Ledger.seen) != {"TRACED"}:
-            run_state_machine_as_test(Ledger, settings=each)
-    assert everything - set(Ledger.seen) == {"TRACED"}, "the machine no longer reaches all that can happen"
+    run_state_machine_as_test(Ledger, settings=LONG)
+    missing = everything() - set(Ledger.seen)
+    assert len(missing) <= (1 - MOST) * len(everything()), f"the machine hardly reaches what can happen: no {missing}"
