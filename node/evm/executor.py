@@ -24,6 +24,7 @@ from node.evm.state import (
     MISSING_STATE,
     Nodes,
     Pending,
+    Remembered,
     StateMaker,
     StatePruned,
     check_kept,
@@ -79,13 +80,14 @@ class Executor:
         self._caches = Caches() if driver is Driver.FAST else None
         self._driver: StateMaker = partial(FastState, caches=self._caches) if self._caches else CancunState
         self._nodes = nodes
+        self._remembered = nodes if self._caches else Remembered(nodes)
         self.chain_id = chain_id
         self._hashes = hashes or _no_hashes
 
     def warm(self, header: Header, address: bytes) -> None:
         """Load the top of an account's storage, so that the first blocks are as fast as later ones.
 
-        The unmodified driver remembers nothing from block to block.
+        The unmodified driver remembers no decoded nodes from block to block, only the bytes of what it read.
         """
         if self._caches:
             root = self.proof(header, address, ()).storage_hash
@@ -94,7 +96,7 @@ class Executor:
     def build(self, parent: Header, timestamp: int) -> BlockBuilder:
         """Start a block on a parent."""
         hashes = self._hashes(parent.number + 1)
-        return BlockBuilder(self._nodes, self.chain_id, parent, timestamp, hashes, self._driver)
+        return BlockBuilder(self._remembered, self.chain_id, parent, timestamp, hashes, self._driver)
 
     def execute(self, parent: Header, timestamp: int, transactions: Sequence[bytes]) -> ExecutedBlock:
         """Return the block of transactions on a parent.
