@@ -26,6 +26,8 @@ TRACES: Final = 6
 SEED: Final = 1
 ENTRIES_A_PARCEL: Final = 6 + TRACES
 LARGEST: Final = MAX_ENTRIES
+COHORTS: Final = 4
+"""Parts of a busy day's parcels: while one is carried in, the next is checked and the one after is filed."""
 NOT_AFTER: Final = START + 86_400
 
 
@@ -82,6 +84,12 @@ def stages(
 def one_by_one(parcels: int, keyring: Keyring, domain: LedgerDomain | None = None) -> Iterator[list[Stage]]:
     """Yield rounds of one stage each, all parcels at once: shows what each kind costs."""
     return ([stage] for stage in stages(parcels, keyring, domain=domain))
+
+
+def busy_day(parcels: int, keyring: Keyring, domain: LedgerDomain | None = None) -> Iterator[list[Stage]]:
+    """Yield rounds that carry every kind, each of another part of the parcels: what blocks are like under load."""
+    size = max(1, parcels // COHORTS)
+    return stream([stages(size, keyring, start, domain=domain) for start in range(0, size * COHORTS, size)])
 
 
 def stream(cohorts: Sequence[Iterable[Stage]]) -> Iterator[list[Stage]]:

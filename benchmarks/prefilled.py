@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.embedded import count_cleared, let_yards, open_sealer, run
-from benchmarks.mix import ENTRIES_A_PARCEL, LARGEST, SEED, Stage, stages, stream
+from benchmarks.mix import COHORTS, ENTRIES_A_PARCEL, LARGEST, SEED, Stage, stages, stream
 from clients.sample.members import Keyring, sample_genesis
 from clients.sample.plan import START
 from clients.sample.prefilled import make_home
@@ -28,7 +28,6 @@ from node.stats import compact
 from node.store import RocksStore
 
 TURNS: Final = 3
-COHORTS: Final = 4
 STRIDE: Final = 7_919
 """Prefilled parcels are taken in steps of a prime; their ids are hashes, so they lie in the trie at random anyway."""
 MEGA: Final = 1_000_000

@@ -392,7 +392,7 @@ class Ledger(LedgerEntries, RuleBasedStateMachine):
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SMALL = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=QUIET, derandomize=True,
                  database=None)  # fmt: skip
-LONG = settings(SMALL, max_examples=70, stateful_step_count=50)
+LONG = [settings(SMALL, max_examples=count, stateful_step_count=steps) for count, steps in ((70, 50), (50, 40))]
 MOST = 0.9
 """Share of what can happen that a long run must have met: less, and the machine is no longer worth its time."""
 
@@ -418,6 +418,7 @@ def test_the_read_model_on_postgresql_agrees_too(request: pytest.FixtureRequest,
 @pytest.mark.slow
 def test_model_and_contract_agree_whatever_happens() -> None:
     Ledger.seen.clear()
-    run_state_machine_as_test(Ledger, settings=LONG)
+    for each in LONG:
+        run_state_machine_as_test(Ledger, settings=each)
     missing = everything() - set(Ledger.seen)
     assert len(missing) <= (1 - MOST) * len(everything()), f"the machine hardly reaches what can happen: no {missing}"
