@@ -14,7 +14,8 @@ import datetime as dt
 import logging
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -42,7 +43,7 @@ from ledger.store.database import Session
 from ledger.store.people import Registered
 from ledger.store.sealing import Seals
 from ledger.store.tables.chain import ParcelRow
-from ledger.store.tables.identity import JudgedRow, SayingRow, UseRow
+from ledger.store.tables.identity import JudgedRow, PersonRow, SayingRow, UseRow
 
 log = logging.getLogger("clearance.identity")
 
@@ -63,6 +64,22 @@ JOB: Final = "identity authority"
 LEASE: Final = dt.timedelta(seconds=10)
 NOT_HERE: Final = Judgement("waiting", Cause.NO_PAYLOAD)
 AFTER_SCREENING: Final = Judgement("waiting", Cause.REFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What the database holds about filings that are judged together: read at once, and not for each of them."""
+
+    known: uses.Known
+    holders: Mapping[str, Registered]
+    persons: Mapping[bytes, PersonRow]
+
+    @classmethod
+    def of(cls, session: Session, seals: Seals, filed: Sequence[Filed]) -> There:
+        """Read it; people's rows are locked for the transaction."""
+        holders = people.holders(session, seals, [each.content.number for each in filed if each.content is not None])
+        rows = people.locked(session, [each.person for each in holders.values()])
+        return cls(uses.known_of(session, [each.row for each in filed]), holders, rows)
 
 
 class IdentityAuthority:
@@ -116,7 +133,8 @@ class IdentityAuthority:
             due = uses.waiting_filings(session, now, AT_ONCE)
             again = [session.get(ParcelRow, each.parcel) for each in due]
             found = {row.id: row for row in (*rows, *again) if row is not None}
-            asked = [row for row in found.values() if self._is_open(session, row)]
+            known = uses.judged_of(session, list(found.values()))
+            asked = [row for row in found.values() if _is_open(row, known)]
             session.expunge_all()
         judged = list(zip(filed := self._reader.read(asked), self._verified(filed, now), strict=True))
         facts = self._recorder.read(asked)
@@ -125,30 +143,25 @@ class IdentityAuthority:
             for row, each in zip(again, due, strict=True):
                 if row is None or row.filing != each.filing:
                     uses.supersede(session, each.filing)
-            judged = [(one, verified) for one, verified in judged if self._is_open(session, one.row)]
+            there = There.of(session, self._seals, filed)
+            judged = [(one, verified) for one, verified in judged if _is_open(one.row, there.known.judged)]
             record = self._recorder.begin(session, [one.row.id for one, _ in judged])
-            made = [
-                (one.row, self._made_of(session, one, verified, record, facts.get(one.row.id), now))
-                for one, verified in judged
-            ]
+            with session.no_autoflush:  # nothing below reads what it writes, and rows go in together
+                made = [
+                    (one.row, self._made_of(session, one, verified, there, record, facts.get(one.row.id), now))
+                    for one, verified in judged
+                ]
             record.end(now)
             vault.note_numbers(self._gateway.payloads, session, _numbers(filed))
             # one of them may have brought up something against another
             referred = history.referred_among(session, [row.id for row, _ in made])
             for row, judgement in made:
                 waits = judgement.outcome == "checked" and row.id in referred and not _is_said(row)
-                self._take(session, row, AFTER_SCREENING if waits else judgement, now)
+                self._take(session, row, AFTER_SCREENING if waits else judgement, there, now)
             if rows:
                 uses.advance(session, rows[-1])
             self._recorder.expire(session, now)
         return len(rows) + len(due)
-
-    @staticmethod
-    def _is_open(session: Session, row: ParcelRow) -> bool:
-        if row.filing is None or row.payload is None:
-            return False
-        known = session.get(JudgedRow, row.filing)
-        return known is None or known.outcome == "waiting"
 
     def _verified(self, filed: Sequence[Filed], now: dt.datetime) -> list[Verified | None]:
         """Ask the register whose numbers these are; a receiver that does not fit is asked about as a gift's."""
@@ -159,13 +172,11 @@ class IdentityAuthority:
         answers = dict(zip(gifts, self._verifier.verify(list(gifts.values())), strict=True))
         return [Verified(own[at], answers.get(at)) if at in own else None for at in range(len(filed))]
 
-    def _take(self, session: Session, row: ParcelRow, judgement: Judgement, now: dt.datetime) -> None:
+    def _take(self, session: Session, row: ParcelRow, judgement: Judgement, there: There, now: dt.datetime) -> None:
         """Keep a judgement, and decide to say what follows from it."""
         if row.filing is None:
             return
-        judged = session.get(JudgedRow, row.filing) or JudgedRow(
-            filing=row.filing, parcel=row.id, outcome="", cause=""
-        )  # fmt: skip
+        judged = there.known.judged.get(row.filing) or JudgedRow(filing=row.filing, parcel=row.id, outcome="", cause="")
         judged.outcome, judged.cause = judgement.outcome, judgement.cause.value
         if judgement.outcome == "waiting":
             judged.retries += 1
@@ -175,24 +186,25 @@ class IdentityAuthority:
         session.add(judged)
         name = row.filing.hex()
         if judgement.outcome == "checked":
-            uses.say(session, row.id, K.IDENTITY_CHECKED, name, judgement.cause.value, now, row.filing)
+            uses.say(session, row.id, K.IDENTITY_CHECKED, name, judgement.cause.value, now, row.filing, there.known)
         elif judgement.outcome == "stopped":
-            self.stop(session, row.id, name, judgement.cause, now)
+            self.stop(session, row.id, name, judgement.cause, now, there.known)
 
     def _made_of(
-        self, session: Session, filed: Filed, verified: Verified | None, record: Round, facts: Facts | None,
-        now: dt.datetime,
+        self, session: Session, filed: Filed, verified: Verified | None, there: There, record: Round,
+        facts: Facts | None, now: dt.datetime,
     ) -> Judgement:  # fmt: skip
         content = filed.content
         if content is None or verified is None:
             return Judgement("stopped", Cause.UNREADABLE) if filed.unreadable else NOT_HERE
         if is_company_code(content.number):
             return Judgement("stopped", Cause.COMPANY)
-        holder = self._holder_of(session, content, verified)
+        holder = there.holders.get(content.number) or self._holder_of(session, content, verified)
         if holder is None:
             return judge(verified, None, None, now)
-        use = self._note_use(session, filed.row, holder.person, content, now)
-        judgement = judge(verified, people.person(session, holder.person), use, now)
+        use = self._note_use(session, filed.row, holder.person, content, there.known, now)
+        person = there.persons.get(holder.person) or people.person(session, holder.person)
+        judgement = judge(verified, person, use, now)
         use.receiver_differs = judgement.receiver_differs
         session.add(use)
         record.note(facts, content, holder, judgement)
@@ -210,16 +222,23 @@ class IdentityAuthority:
             return None
         return known
 
-    def _note_use(self, session: Session, row: ParcelRow, person: bytes, content: Content, now: dt.datetime) -> UseRow:
+    def _note_use(
+        self, session: Session, row: ParcelRow, person: bytes, content: Content, known: uses.Known, now: dt.datetime
+    ) -> UseRow:
         shown = {"shop": content.shop, "goods": content.goods, "courier": row.opener}
         declared = dt.datetime.fromtimestamp(row.filed_at, dt.UTC) if row.filed_at else now
-        return uses.note_use(session, self._seals, person, row.id, shown, declared, receiver_differs=False)
+        return uses.note_use(
+            session, self._seals, person, row.id, shown, declared, receiver_differs=False, known=known
+        )  # fmt: skip
 
-    def stop(self, session: Session, parcel: bytes, about: str, cause: Cause, now: dt.datetime) -> OwedStop:
+    def stop(
+        self, session: Session, parcel: bytes, about: str, cause: Cause, now: dt.datetime,
+        known: uses.Known | None = None,
+    ) -> OwedStop:  # fmt: skip
         """Decide to stop a parcel: with the next cut, or within the spread if a freeze stops it in the air."""
         spreads = cause is Cause.FROZEN and not _has_landed(session, parcel)
         delay = SPREAD * self._dice.random() if spreads else dt.timedelta(0)
-        said = uses.say(session, parcel, K.IDENTITY_STOPPED, about, cause.value, now + delay)
+        said = uses.say(session, parcel, K.IDENTITY_STOPPED, about, cause.value, now + delay, known=known)
         return OwedStop(int.from_bytes(parcel, "big"), cause_digest(said.cause, said.salt))
 
     # ------------------------------------------------------------------------------------------------------- cutting
@@ -269,6 +288,14 @@ class IdentityAuthority:
         for row in rows:
             row.batch = name
             session.add(row)
+
+
+def _is_open(row: ParcelRow, judged: Mapping[bytes, JudgedRow]) -> bool:
+    """Whether a parcel's newest filing is to be judged: it was not yet, or waits."""
+    if row.filing is None or row.payload is None:
+        return False
+    known = judged.get(row.filing)
+    return known is None or known.outcome == "waiting"
 
 
 def _has_landed(session: Session, parcel: bytes) -> bool:

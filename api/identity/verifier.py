@@ -19,7 +19,7 @@ import httpx
 from ledger.domain.errors import InvalidPCCC, LedgerError
 from ledger.domain.identifiers import PCCC
 from ledger.store import people
-from ledger.store.database import Database, Session
+from ledger.store.database import Database
 from ledger.store.people import Registered
 from ledger.store.sealing import Seals
 from ledger.unipass.errors import ProgressFault, ProgressRefused
@@ -100,13 +100,8 @@ class OwnRegister:
     def verify(self, claims: Sequence[Claim]) -> list[Answer]:
         """Answer each claim."""
         with self._database.read() as session:
-            return [answer_of(self._holder(session, claim.number), claim) for claim in claims]
-
-    def _holder(self, session: Session, number: str) -> Registered | None:
-        try:
-            return people.holder(session, self._seals, number)
-        except InvalidPCCC:
-            return None
+            found = people.holders(session, self._seals, [claim.number for claim in claims])
+        return [answer_of(found.get(claim.number), claim) for claim in claims]
 
 
 class UnipassRegister:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import String, and_, bindparam, or_, tuple_
@@ -52,6 +53,44 @@ _WITHOUT_CONSENT: Final = select(JudgedRow.parcel).where(
     col(JudgedRow.parcel).in_(bindparam("parcels", expanding=True)),
     JudgedRow.outcome == "waiting", JudgedRow.cause == "consent_missing",
 )  # fmt: skip
+
+
+_JUDGED: Final = select(JudgedRow).where(col(JudgedRow.filing).in_(bindparam("filings", expanding=True)))
+_USES: Final = select(UseRow).where(col(UseRow.parcel).in_(bindparam("parcels", expanding=True)))
+_SAYINGS: Final = select(SayingRow).where(col(SayingRow.parcel).in_(bindparam("parcels", expanding=True)))
+_MASTER: Final = select(MasterRow).where(MasterRow.handle == bindparam("handle"))
+
+
+@dataclass(slots=True)
+class Known:
+    """What stands about some parcels, read at once.
+
+    Attributes:
+        judged: by filing.
+        uses: by parcel and person.
+        sayings: by parcel, kind and what they are about.
+    """
+
+    judged: dict[bytes, JudgedRow] = field(default_factory=dict)
+    uses: dict[tuple[bytes, bytes], UseRow] = field(default_factory=dict)
+    sayings: dict[tuple[bytes, int, str], SayingRow] = field(default_factory=dict)
+
+
+def judged_of(session: Session, rows: Sequence[ParcelRow]) -> dict[bytes, JudgedRow]:
+    """Return what was judged of the newest filings of parcels, by filing."""
+    filings = [row.filing for row in rows if row.filing is not None]
+    return {each.filing: each for part in _parts(filings) for each in session.exec(_JUDGED, params={"filings": part})}
+
+
+def known_of(session: Session, rows: Sequence[ParcelRow]) -> Known:
+    """Return what stands about parcels."""
+    known = Known(judged_of(session, rows))
+    for part in _parts([row.id for row in rows]):
+        known.uses |= {(each.parcel, each.person): each for each in session.exec(_USES, params={"parcels": part})}
+        known.sayings |= {
+            (each.parcel, each.kind, each.about): each for each in session.exec(_SAYINGS, params={"parcels": part})
+        }
+    return known
 
 
 def fresh_filings(session: Session, limit: int) -> tuple[list[ParcelRow], AuthorityCursor]:
@@ -100,11 +139,17 @@ def supersede(session: Session, filing: bytes) -> None:
 
 def say(
     session: Session, parcel: bytes, kind: int, about: str, cause: str, not_before: dt.datetime,
-    names: bytes | None = None,
+    names: bytes | None = None, known: Known | None = None,
 ) -> SayingRow:  # fmt: skip
-    """Decide to write an entry, once for each thing it is about; return what was decided."""
-    known = select(SayingRow).where(SayingRow.parcel == parcel, SayingRow.kind == kind, SayingRow.about == about)
-    row = session.exec(known).first()
+    """Decide to write an entry, once for each thing it is about; return what was decided.
+
+    `known` is what stands about the parcel, if that was read.
+    """
+    if known is None:
+        said = session.exec(_SAYINGS, params={"parcels": [parcel]})
+        row = next((each for each in said if (each.kind, each.about) == (kind, about)), None)
+    else:
+        row = known.sayings.get((parcel, kind, about))
     if row is None:
         row = SayingRow(parcel=parcel, kind=kind, about=about, cause=cause, salt=os.urandom(32), not_before=not_before,
                         names=names)  # fmt: skip
@@ -143,16 +188,22 @@ def master_landed(session: Session, handle: int) -> bool:
     """Whether the flight or voyage of a handle has arrived or was unloaded; a parcel without one counts as landed."""
     if handle == 0:
         return True
-    row = session.exec(select(MasterRow).where(MasterRow.handle == handle)).first()
+    row = session.exec(_MASTER, params={"handle": handle}).first()
     return row is None or bool(int.from_bytes(row.word, "big") & (Status.ARRIVED | Status.UNLOADED))
 
 
 def note_use(
     session: Session, seals: Seals, person: bytes, parcel: bytes, shown: Mapping[str, Any], at: dt.datetime, *,
-    receiver_differs: bool,
+    receiver_differs: bool, known: Known | None = None,
 ) -> UseRow:  # fmt: skip
-    """Note that a parcel uses a person's number, once; a correction changes what is shown."""
-    row = session.exec(select(UseRow).where(UseRow.parcel == parcel, UseRow.person == person)).one_or_none()
+    """Note that a parcel uses a person's number, once; a correction changes what is shown.
+
+    `known` is what stands about the parcel, if that was read.
+    """
+    if known is None:
+        row = next((each for each in session.exec(_USES, params={"parcels": [parcel]}) if each.person == person), None)
+    else:
+        row = known.uses.get((parcel, person))
     if row is None:
         link = secrets.token_urlsafe(24)
         row = UseRow(
@@ -165,7 +216,6 @@ def note_use(
     row.sealed = seals.seal(shown, row.id.encode(), person)
     row.receiver_differs = receiver_differs
     session.add(row)
-    session.flush()
     return row
 
 
