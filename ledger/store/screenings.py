@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import delete, exists, func, or_, tuple_, update
+from sqlalchemy import LargeBinary, bindparam, delete, exists, func, or_, tuple_, update
 from sqlmodel import Session, col, select
 
 from ledger.domain.kinds import KindNumber
 from ledger.store import submissions
+from ledger.store.columns import UtcDateTime
 from ledger.store.rows import upsert
 from ledger.store.tables.chain import BlockRow, EntryRow, ParcelRow
 from ledger.store.tables.history import ReferralRow
@@ -24,6 +25,34 @@ SAME_BILL: Final = 20
 """Parcels under one house bill that are looked at."""
 CATCH_UP: Final = 14
 """Days back whose contacts are looked for when the older ones are forgotten."""
+
+
+# Statements that every filing asks are built once: building them took longer than running them.
+_SAME_BILL: Final = (
+    select(ScreeningRow.opened_height, ScreeningRow.parcel, ScreeningRow.outcome)
+    .where(ScreeningRow.bill == bindparam("bill"), ScreeningRow.parcel != bindparam("parcel"))
+    .order_by(col(ScreeningRow.opened_height), col(ScreeningRow.parcel))
+)
+_NUMBERS_AT: Final = tuple(
+    select(ScreeningRow.number)
+    .where(column == bindparam("value"), col(ScreeningRow.declared_at) >= bindparam("since", type_=UtcDateTime()))
+    .where(col(ScreeningRow.number).is_not(None))
+    .distinct()
+    .limit(bindparam("enough"))
+    for column in (col(ScreeningRow.phone), col(ScreeningRow.address))
+)
+_DENIERS_AT: Final = (
+    select(UseRow.person)
+    .join(ScreeningRow, col(UseRow.parcel) == col(ScreeningRow.parcel))
+    .where(
+        ScreeningRow.address == bindparam("address"),
+        col(ScreeningRow.declared_at) >= bindparam("since", type_=UtcDateTime()),
+        UseRow.answer == "denied",
+        col(ScreeningRow.number).is_distinct_from(bindparam("number", type_=LargeBinary())),
+    )
+    .distinct()
+    .limit(bindparam("enough"))
+)
 
 
 # ------------------------------------------------------------------------------------------------------ what to judge
@@ -107,9 +136,7 @@ class SameBill(NamedTuple):
 
 def same_bill(session: Session, bill: bytes, parcel: bytes) -> list[SameBill]:
     """Return other parcels under a house bill, first opened first."""
-    chosen = select(ScreeningRow.opened_height, ScreeningRow.parcel, ScreeningRow.outcome)
-    order = col(ScreeningRow.opened_height), col(ScreeningRow.parcel)
-    rows = session.exec(chosen.where(ScreeningRow.bill == bill, ScreeningRow.parcel != parcel).order_by(*order))
+    rows = session.exec(_SAME_BILL, params={"bill": bill, "parcel": parcel})
     return [SameBill(*row) for row in rows.fetchmany(SAME_BILL)]
 
 
@@ -118,10 +145,9 @@ def numbers_at(
 ) -> frozenset[bytes]:
     """Return up to so many different numbers that goods were sent to the same telephone or address with."""
     found: set[bytes] = set()
-    for column, value in ((col(ScreeningRow.phone), phone), (col(ScreeningRow.address), address)):
+    for chosen, value in zip(_NUMBERS_AT, (phone, address), strict=True):
         if value is not None:
-            chosen = select(ScreeningRow.number).where(column == value, col(ScreeningRow.declared_at) >= since)
-            rows = session.exec(chosen.where(col(ScreeningRow.number).is_not(None)).distinct().limit(enough))
+            rows = session.exec(chosen, params={"value": value, "since": since, "enough": enough})
             found |= {number for number in rows if number is not None}
     return frozenset(found)
 
@@ -135,10 +161,8 @@ def deniers_at(
     """
     if address is None:
         return 0
-    there = select(UseRow.person).join(ScreeningRow, col(UseRow.parcel) == col(ScreeningRow.parcel))
-    lately = there.where(ScreeningRow.address == address, col(ScreeningRow.declared_at) >= since)
-    other = lately.where(UseRow.answer == "denied", col(ScreeningRow.number).is_distinct_from(number))
-    return len(session.exec(other.distinct().limit(enough)).all())
+    asked = {"address": address, "number": number, "since": since, "enough": enough}
+    return len(session.exec(_DENIERS_AT, params=asked).all())
 
 
 def count_denied(session: Session, parcel: bytes) -> None:
