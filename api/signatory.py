@@ -6,7 +6,6 @@ What it signs is durable before it is sent: batch, place in the outbox and the n
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 from collections.abc import Sequence
 from typing import Final
 
@@ -26,15 +25,13 @@ class Signatory:
 
     def __init__(self, gateway: Gateway, job: str, signer: LocalSigner, org: int, pause: dt.timedelta) -> None:
         """Take the gateway, the job that one process may do at a time, the key, and the time between two cuts."""
-        self._gateway, self._job, self._signer, self.org, self._pause = gateway, job, signer, org, pause
-        self._holder, self._fence = secrets.token_hex(8), 0
+        self._gateway, self._signer, self.org, self._pause = gateway, signer, org, pause
+        self._lease = leases.Lease(gateway.database, job, LEASE)
         self._next_cut = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def hold(self) -> bool:
         """Take or keep the lease; False while another process holds it."""
-        with self._gateway.database.write() as session:
-            self._fence = leases.hold(session, self._job, self._holder, self._gateway.now(), LEASE)
-        return bool(self._fence)
+        return self._lease.hold(self._gateway.now())
 
     def check(self, session: Session) -> None:
         """Check within a transaction that the lease is still held.
@@ -42,7 +39,7 @@ class Signatory:
         Raises:
             LeaseLost: it is not.
         """
-        leases.check(session, self._job, self._holder, self._fence)
+        self._lease.check(session)
 
     @property
     def may_cut(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import secrets
 from typing import Any, Final
 
 from api.gateway import Gateway
@@ -38,8 +37,7 @@ class Submitter:
     def __init__(self, gateway: Gateway) -> None:
         """Take the gateway."""
         self._gateway = gateway
-        self._holder = secrets.token_hex(8)
-        self._fence = 0
+        self._lease = leases.Lease(gateway.database, JOB, LEASE)
 
     def step(self) -> int:
         """Hand over what waits and ask for what is late; return how many batches moved.
@@ -55,9 +53,7 @@ class Submitter:
             session.expunge_all()
         if not rows and not late:
             return 0
-        with gateway.database.write() as session:
-            self._fence = leases.hold(session, JOB, self._holder, now, LEASE)
-        if not self._fence:
+        if not self._lease.hold(now):
             return 0
         moved = self._send(_page(rows))
         for row in late:
@@ -72,7 +68,7 @@ class Submitter:
         pushed_back: LedgerError | None = None
         receipts: dict[bytes, dict[str, Any]] = {}
         with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
+            self._lease.check(session)
             for row, answer in zip(rows, answers, strict=True):
                 if not isinstance(answer, LedgerError):
                     receipts[row.hash] = answer
@@ -89,15 +85,15 @@ class Submitter:
         answer = self._gateway.node.batch_status(row.hash)
         if answer["state"] == "refused":
             with self._gateway.database.write() as session:
-                leases.check(session, JOB, self._holder, self._fence)
+                self._lease.check(session)
                 self._bury(session, row, answer.get("code", "batch.refused"), answer.get("reason", ""))
         elif answer["state"] == "included":  # mostly the projector tells it first
             with self._gateway.database.write() as session:
-                leases.check(session, JOB, self._holder, self._fence)
+                self._lease.check(session)
                 submissions.note_place(session, row.hash, answer["inclusion"]["height"], answer["index"])
         elif answer["state"] == "unknown":  # the node lost its queue: it is handed over again
             with self._gateway.database.write() as session:
-                leases.check(session, JOB, self._holder, self._fence)
+                self._lease.check(session)
                 submissions.note_lost(session, row.hash, self._gateway.now())
 
     def _bury(self, session: Session, row: SubmissionRow, code: str, reason: str) -> None:

@@ -100,7 +100,7 @@ class IdentityAuthority:
         self._verifier = verifier or OwnRegister(gateway.database, seals)
         self._pause = pause
         self._dice = dice or secrets.SystemRandom()
-        self._holder, self._fence = secrets.token_hex(8), 0
+        self._lease = leases.Lease(gateway.database, JOB, LEASE)
         self._next_cut = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def step(self) -> int:
@@ -110,9 +110,7 @@ class IdentityAuthority:
             late = self._gateway.now() >= self._next_cut and uses.delayed(session, now, 1)
             if not late and not uses.anything_to_do(session, now):
                 return 0
-        with self._gateway.database.write() as session:
-            self._fence = leases.hold(session, JOB, self._holder, self._gateway.now(), LEASE)
-        if not self._fence:
+        if not self._lease.hold(self._gateway.now()):
             return 0
         done = self.judge() + self.cut()
         if done:
@@ -139,7 +137,7 @@ class IdentityAuthority:
         judged = list(zip(filed := self._reader.read(asked), self._verified(filed, now), strict=True))
         facts = self._recorder.read(asked)
         with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
+            self._lease.check(session)
             for row, each in zip(again, due, strict=True):
                 if row is None or row.filing != each.filing:
                     uses.supersede(session, each.filing)
@@ -256,7 +254,7 @@ class IdentityAuthority:
             lane: self._gateway.node.state().next_seq(self._signer.address, lane) for lane in (STOP_LANE, MAIN_LANE)
         }
         with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
+            self._lease.check(session)
             uses.unsaid(session)
             for delayed in uses.delayed(session, now, MOST_DELAYED):
                 if _has_landed(session, delayed.parcel):

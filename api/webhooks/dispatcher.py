@@ -12,7 +12,6 @@ import json
 import logging
 import queue
 import random
-import secrets
 import threading
 import time
 from collections import Counter
@@ -76,8 +75,7 @@ class Dispatcher:
         """Take the gateway and what webhooks need; `dice` shifts the times of retries."""
         self._gateway, self._hooks, self._send = gateway, hooks, sender
         self._dice = dice or random.Random()
-        self._holder, self._fence = secrets.token_hex(8), 0
-        self._held_until = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._lease = leases.Lease(gateway.database, JOB, LEASE, RENEW)
         self._flying: dict[int, Attempt] = {}
         self._over: queue.SimpleQueue[tuple[Attempt, Outcome]] = queue.SimpleQueue()
         self._rights: dict[tuple[bytes, int], tuple[float, Caller | None]] = {}
@@ -99,7 +97,7 @@ class Dispatcher:
             room = AT_ONCE - len(self._flying)
             ready = webhooks.due(session, self._gateway.now(), room, busy=busy, flying=self._flying) if room else []
             behind = webhooks.behind(session, cursor_height(session), AT_ONCE, but=self._at_pause())
-        if not (ready or behind) or not self._hold():
+        if not (ready or behind) or not self._lease.hold(self._gateway.now()):
             return noted
         started = sum(self._start(*each) for each in ready)
         queued = sum(self._queue(row) for row in behind)
@@ -115,19 +113,11 @@ class Dispatcher:
             self._note_all()
             time.sleep(0.005)
 
-    def _hold(self) -> bool:
-        now = self._gateway.now()
-        if not self._fence or self._held_until - now < LEASE - RENEW:
-            with self._gateway.database.write() as session:
-                self._fence = leases.hold(session, JOB, self._holder, now, LEASE)
-            self._held_until = now + LEASE
-        return bool(self._fence)
-
     def _purge(self) -> None:
         if time.monotonic() >= self._next_purge:
             self._next_purge = time.monotonic() + PURGE
             with self._gateway.database.write() as session:
-                leases.check(session, JOB, self._holder, self._fence)
+                self._lease.check(session)
                 webhooks.purge(session, self._gateway.now() - KEPT)
 
     # -------------------------------------------------------------------------------------------------------- queueing
@@ -144,7 +134,7 @@ class Dispatcher:
             return 0
         wanted = set(json.loads(seen.types))
         with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
+            self._lease.check(session)
             row = webhooks.lock(session, seen.id)
             if row is None:
                 return 0
@@ -211,7 +201,7 @@ class Dispatcher:
             attempt, outcome = self._over.get()
             del self._flying[attempt.serial]
             ATTEMPTS.labels(outcome.code).inc()
-            if self._hold():  # else another process has taken over, and sends it again
+            if self._lease.hold(self._gateway.now()):  # else another process has taken over, and sends it again
                 self._note(attempt, outcome)
             noted += 1
         return noted
@@ -223,7 +213,7 @@ class Dispatcher:
             due = next_due(attempt.number, now, outcome.retry_after, self._dice)
         state = "waiting" if due else ("delivered" if outcome.code == "delivered" else "dead")
         with self._gateway.database.write() as session:
-            leases.check(session, JOB, self._holder, self._fence)
+            self._lease.check(session)
             kept = webhooks.note_attempt(
                 session, attempt.serial, at=attempt.at, milliseconds=outcome.milliseconds, status=outcome.status,
                 outcome=outcome.code, state=state, due=due,

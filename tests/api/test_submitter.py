@@ -230,7 +230,7 @@ def test_one_process_hands_over_at_a_time(world: World) -> None:
     world.later(11)
     assert second.step() == 1
     with pytest.raises(leases.LeaseLost), world.gateway.database.write() as session:
-        leases.check(session, submitter.JOB, first._holder, first._fence)
+        first._lease.check(session)
     assert first.step() == 0
 
 
