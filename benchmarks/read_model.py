@@ -75,7 +75,7 @@ def fill(database: Database, seals: Seals, parcels: int, asking: int, progress: 
         _put(session, JudgedRow, map(_judged, mine))
         _put(session, SayingRow, map(_saying, mine))
         for cursor in (AuthorityCursor, ScreeningCursor):  # authority and screening have seen all of it
-            session.merge(cursor(id=1, height=2**31 - 1, parcel=bytes(32)))
+            session.merge(cursor(id=1, height=0, parcel=b"\xff" * 32))
         now = dt.datetime.now(dt.UTC)
         return [
             Holder(
@@ -104,7 +104,7 @@ def _parcel(number: int) -> Row:
     return {
         "id": name("parcel", number, 32), "word": word.to_bytes(32, "big"), "opener": courier, "office": office,
         "clearance": "cleared", "filing": name("filing", number, 20), "payload": name("payload", number, 32),
-        "opened_height": height, "changed_height": height, "filed_at": _moment(number), "decided_at": _moment(number),
+        "opened_height": height, "changed_height": 0, "filed_at": _moment(number), "decided_at": _moment(number),
         "released_at": None,
     }  # fmt: skip
 
