@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from clients.cli.node import bind
+from clients.cli.processes import KEEP_ALIVE
 from node.remote import RemoteNode
 from node.rpc.app import create_app
 from node.service import NodeService, wait_until
@@ -20,7 +21,10 @@ TOKEN = "a token for tests"
 def served(service: NodeService) -> Iterator[RemoteNode]:
     """Serve a node on a free port; yield it behind RPC."""
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_app(service, TOKEN), log_level="error", access_log=False))
+    config = uvicorn.Config(
+        create_app(service, TOKEN), log_level="error", access_log=False, timeout_keep_alive=KEEP_ALIVE
+    )  # fmt: skip
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     service.start()
