@@ -33,9 +33,9 @@ OFFICE: Final = OFFICES[0]
 PATIENCE: Final = 3.0
 """Seconds that authority and screening of the gateway's own are waited for before the demo's keys act."""
 HOUR: Final = 3_600
-PEOPLE: Final = range(11, 31)
+PEOPLE: Final = range(11, 26)
 """Numbers of people in the demo's register whose parcels these are."""
-RICH: Final = range(31, 41)
+RICH: Final = range(26, 31)
 """Of those whose parcels are dear: one person's modest and dear parcels of a day would count as split orders."""
 MODEST, DEAR = 1_000, 5_000_00
 """Prices in US cents: below and over the limit of the list."""

@@ -18,30 +18,9 @@ class LeaseLost(LedgerError):
     code = "lease.lost"
 
 
-def hold(session: Session, job: str, holder: str, now: dt.datetime, life: dt.timedelta) -> int:
-    """Take or keep a lease; return its fence, or 0 while another process holds it."""
-    row = session.exec(select(LeaseRow).where(LeaseRow.job == job).with_for_update()).one_or_none()
-    if row is None:
-        row = LeaseRow(job=job, holder=holder, fence=1, until=now + life)
-    elif row.holder == holder:
-        row.until = now + life
-    elif row.until <= now:
-        row.holder, row.fence, row.until = holder, row.fence + 1, now + life
-    else:
-        return 0
-    session.add(row)
-    return row.fence
-
-
-def check(session: Session, job: str, holder: str, fence: int) -> None:
-    """Check, within the transaction that writes, that the lease is still held.
-
-    Raises:
-        LeaseLost: it is not.
-    """
-    row = session.exec(select(LeaseRow).where(LeaseRow.job == job).with_for_update()).one_or_none()
-    if row is None or (row.holder, row.fence) != (holder, fence):
-        raise LeaseLost(f"Another process took over the job {job}.", hint="This one stands by.")
+def row_of(session: Session, job: str) -> LeaseRow | None:
+    """Return the row of a job, locked for this transaction; None if nobody ever took it."""
+    return session.exec(select(LeaseRow).where(LeaseRow.job == job).with_for_update()).one_or_none()
 
 
 class Lease:
@@ -57,9 +36,20 @@ class Lease:
         """Take or keep the lease; False while another process holds it."""
         if not self._fence or self._until - now < self._life - self._renew:
             with self._database.write() as session:
-                self._fence = hold(session, self._job, self._holder, now, self._life)
+                self._fence = self._take(session, now)
             self._until = now + self._life
         return bool(self._fence)
+
+    def _take(self, session: Session, now: dt.datetime) -> int:
+        """Return the fence, 0 while another process holds the lease."""
+        row = row_of(session, self._job) or LeaseRow(job=self._job, holder="", fence=0, until=now)
+        if row.holder != self._holder:
+            if row.until > now:
+                return 0
+            row.holder, row.fence = self._holder, row.fence + 1
+        row.until = now + self._life
+        session.add(row)
+        return row.fence
 
     def check(self, session: Session) -> None:
         """Check, within the transaction that writes, that the lease is still held.
@@ -67,8 +57,7 @@ class Lease:
         Raises:
             LeaseLost: it is not.
         """
-        try:
-            check(session, self._job, self._holder, self._fence)
-        except LeaseLost:
+        row = row_of(session, self._job)
+        if row is None or (row.holder, row.fence) != (self._holder, self._fence):
             self._fence = 0
-            raise
+            raise LeaseLost(f"Another process took over the job {self._job}.", hint="This one stands by.")

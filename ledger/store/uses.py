@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import String, and_, bindparam, or_, tuple_
@@ -27,7 +27,7 @@ MAX_IN: Final = 1_000
 """Parcels asked for in one statement."""
 
 
-# Statements of the routes that buyers ask all the time are built once: building them took longer than running them.
+# Statements that are run all the time are built once: building them took longer than running them.
 _NEWEST: Final = (
     select(UseRow, ParcelRow)
     .join(ParcelRow, col(ParcelRow.id) == col(UseRow.parcel), isouter=True)
@@ -53,15 +53,13 @@ _WITHOUT_CONSENT: Final = select(JudgedRow.parcel).where(
     col(JudgedRow.parcel).in_(bindparam("parcels", expanding=True)),
     JudgedRow.outcome == "waiting", JudgedRow.cause == "consent_missing",
 )  # fmt: skip
-
-
 _JUDGED: Final = select(JudgedRow).where(col(JudgedRow.filing).in_(bindparam("filings", expanding=True)))
 _USES: Final = select(UseRow).where(col(UseRow.parcel).in_(bindparam("parcels", expanding=True)))
 _SAYINGS: Final = select(SayingRow).where(col(SayingRow.parcel).in_(bindparam("parcels", expanding=True)))
 _MASTER: Final = select(MasterRow).where(MasterRow.handle == bindparam("handle"))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """What stands about some parcels, read at once.
 
@@ -71,9 +69,9 @@ class Known:
         sayings: by parcel, kind and what they are about.
     """
 
-    judged: dict[bytes, JudgedRow] = field(default_factory=dict)
-    uses: dict[tuple[bytes, bytes], UseRow] = field(default_factory=dict)
-    sayings: dict[tuple[bytes, int, str], SayingRow] = field(default_factory=dict)
+    judged: Mapping[bytes, JudgedRow]
+    uses: Mapping[tuple[bytes, bytes], UseRow]
+    sayings: Mapping[tuple[bytes, int, str], SayingRow]
 
 
 def judged_of(session: Session, rows: Sequence[ParcelRow]) -> dict[bytes, JudgedRow]:
@@ -84,13 +82,18 @@ def judged_of(session: Session, rows: Sequence[ParcelRow]) -> dict[bytes, Judged
 
 def known_of(session: Session, rows: Sequence[ParcelRow]) -> Known:
     """Return what stands about parcels."""
-    known = Known(judged_of(session, rows))
-    for part in _parts([row.id for row in rows]):
-        known.uses |= {(each.parcel, each.person): each for each in session.exec(_USES, params={"parcels": part})}
-        known.sayings |= {
-            (each.parcel, each.kind, each.about): each for each in session.exec(_SAYINGS, params={"parcels": part})
-        }
-    return known
+    parcels = [row.id for row in rows]
+    return Known(judged_of(session, rows), _uses_of(session, parcels), _sayings_of(session, parcels))
+
+
+def _uses_of(session: Session, parcels: Sequence[bytes]) -> dict[tuple[bytes, bytes], UseRow]:
+    found = (each for part in _parts(parcels) for each in session.exec(_USES, params={"parcels": part}))
+    return {(each.parcel, each.person): each for each in found}
+
+
+def _sayings_of(session: Session, parcels: Sequence[bytes]) -> dict[tuple[bytes, int, str], SayingRow]:
+    found = (each for part in _parts(parcels) for each in session.exec(_SAYINGS, params={"parcels": part}))
+    return {(each.parcel, each.kind, each.about): each for each in found}
 
 
 def fresh_filings(session: Session, limit: int) -> tuple[list[ParcelRow], AuthorityCursor]:
@@ -145,11 +148,8 @@ def say(
 
     `known` is what stands about the parcel, if that was read.
     """
-    if known is None:
-        said = session.exec(_SAYINGS, params={"parcels": [parcel]})
-        row = next((each for each in said if (each.kind, each.about) == (kind, about)), None)
-    else:
-        row = known.sayings.get((parcel, kind, about))
+    said = known.sayings if known else _sayings_of(session, [parcel])
+    row = said.get((parcel, kind, about))
     if row is None:
         row = SayingRow(parcel=parcel, kind=kind, about=about, cause=cause, salt=os.urandom(32), not_before=not_before,
                         names=names)  # fmt: skip
@@ -200,10 +200,8 @@ def note_use(
 
     `known` is what stands about the parcel, if that was read.
     """
-    if known is None:
-        row = next((each for each in session.exec(_USES, params={"parcels": [parcel]}) if each.person == person), None)
-    else:
-        row = known.uses.get((parcel, person))
+    noted = known.uses if known else _uses_of(session, [parcel])
+    row = noted.get((parcel, person))
     if row is None:
         link = secrets.token_urlsafe(24)
         row = UseRow(

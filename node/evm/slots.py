@@ -15,6 +15,7 @@ from eth.typing import JournalDBCheckpoint
 from eth.vm.interrupt import MissingStorageTrieNode
 
 from node.blocks import EMPTY_ROOT
+from node.evm.generations import Generations
 from node.evm.hashing import keccak
 from node.evm.nodes import NodeCache, string
 from node.evm.trie import Trie
@@ -25,31 +26,15 @@ ACCOUNTS_KEPT: Final = 8
 """Accounts whose words are kept; the ledger has one contract."""
 
 
-class KeptSlots:
-    """Words of one account's storage under one root, kept between blocks in two generations."""
+class KeptSlots(Generations[int, int]):
+    """Words of one account's storage under one root, kept between blocks."""
 
-    __slots__ = ("old", "root", "young")
+    __slots__ = ("root",)
 
     def __init__(self, root: bytes) -> None:
         """Start empty."""
+        super().__init__(SLOTS_KEPT)
         self.root = root
-        self.young: dict[int, int] = {}
-        self.old: dict[int, int] = {}
-
-    def get(self, slot: int) -> int | None:
-        """Return a word if it is known."""
-        value = self.young.get(slot)
-        if value is None:
-            value = self.old.get(slot)
-            if value is not None:
-                self.put(slot, value)
-        return value
-
-    def put(self, slot: int, value: int) -> None:
-        """Keep a word."""
-        if len(self.young) >= SLOTS_KEPT:
-            self.old, self.young = self.young, {}
-        self.young[slot] = value
 
 
 class Caches:

@@ -16,6 +16,7 @@ from trie.exceptions import MissingTrieNode
 from ledger.domain.errors import LedgerError
 from node.blocks import EMPTY_ROOT, Header
 from node.evm.changes import Changes
+from node.evm.generations import Generations
 
 StateMaker = Callable[[AtomicDB, ExecutionContext, bytes], CancunState]
 """Makes a driver's state from a database, what opcodes see of the block, and a root."""
@@ -29,28 +30,28 @@ class Nodes(Protocol):
         ...
 
 
+NODES_KEPT: Final = 65_536
+"""Nodes in one of the two generations kept as bytes: 0.2 to 0.7 kB each."""
+
+
 class Remembered:
-    """The same nodes, the newest read kept as bytes in two generations: a node is what its hash says, read when it may.
+    """The same nodes, the newest read kept as bytes: a node is what its hash says, read when it may.
 
     For the unmodified driver, which reads the way from the root to a word anew for every word of every block.
     """
 
-    def __init__(self, nodes: Nodes, limit: int = 65_536) -> None:
-        """Take the store and how many nodes a generation has: 0.2 to 0.7 kB each."""
-        self._node, self._limit = nodes.node, limit
-        self._young: dict[bytes, bytes] = {}
-        self._old: dict[bytes, bytes] = {}
+    def __init__(self, nodes: Nodes) -> None:
+        """Take the store."""
+        self._node = nodes.node
+        self._kept = Generations[bytes, bytes](NODES_KEPT)
 
     def node(self, key: bytes) -> bytes | None:
         """Return the bytes under a hash, or None."""
-        found = self._young.get(key)
-        if found is not None:
-            return found
-        found = self._old.get(key) or self._node(key)
-        if found is not None:
-            if len(self._young) >= self._limit:
-                self._old, self._young = self._young, {}
-            self._young[key] = found
+        found = self._kept.get(key)
+        if found is None:
+            found = self._node(key)
+            if found is not None:
+                self._kept.put(key, found)
         return found
 
 

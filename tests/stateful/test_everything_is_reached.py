@@ -31,9 +31,9 @@ class Walk(Ledger):
         """Take a parcel from order to carry-in, checked and screened, and on."""
         self.whole_parcel(sale or Sale(), travel or Travel(), list(LAST), len(LAST), list(then))
 
-    def says(self, kind: K, *, age: int = 0, **flaws: int) -> None:
+    def says(self, kind: K, **flaws: int) -> None:
         """Write a kind about the newest parcel, by the member whose business it is unless told."""
-        self.act(kind, age, Nudge(**flaws))
+        self.act(kind, 0, Nudge(**flaws))
 
 
 def parcels(walk: Walk) -> None:

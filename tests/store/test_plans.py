@@ -12,9 +12,11 @@ from sqlalchemy import event, text
 from sqlmodel import Session, select
 
 from ledger.domain.history import Declaration, Purchase
-from ledger.store import access, buyers, history, leases, parcels, submissions, uses
+from ledger.store import access, buyers, history, leases, parcels, people, screenings, submissions, uses
 from ledger.store.database import Database
 from ledger.store.migrations import migrate
+from ledger.store.sealing import Seals
+from ledger.store.tables.chain import ParcelRow
 from ledger.store.tables.identity import UseRow
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
@@ -23,6 +25,8 @@ DECLARED = Declaration(
     parcel=PARCEL, filing=KEY, person=PERSON, declared_on=NOW.date(), cents=1, limit_cents=1, bill=PARCEL,
     arrived_on=NOW.date(), purchases=(Purchase(PARCEL, NOW.date(), 1),), cluster=PARCEL,
 )  # fmt: skip
+ROW = ParcelRow(id=PARCEL, filing=KEY)
+SEALS = Seals(bytes(32))
 ASKED: dict[str, Callable[[Session], object]] = {
     "uses of a number": lambda session: uses.of_person(session, PERSON, limit=20),
     "the next page of them": lambda session: uses.of_person(session, PERSON, before=(NOW, "use_1"), limit=20),
@@ -48,7 +52,13 @@ ASKED: dict[str, Callable[[Session], object]] = {
     "who sold": lambda session: history.sold(session, [PARCEL]),
     "what arrived": lambda session: history.arrivals(session, [1]),
     "what was referred": lambda session: history.referred_among(session, [PARCEL, bytes(31) + b"1"]),
-    "a lease": lambda session: leases.hold(session, "job", "me", NOW, dt.timedelta(seconds=1)),
+    "a lease": lambda session: leases.row_of(session, "job"),
+    "what stands about filings": lambda session: uses.known_of(session, [ROW, ROW]),
+    "whose numbers these are": lambda session: people.holders(session, SEALS, ["P990000000001", "P990000000002"]),
+    "people, locked": lambda session: people.locked(session, [PERSON, bytes(15) + b"1"]),
+    "who was sent goods there": lambda session: screenings.numbers_at(session, PARCEL, PARCEL, NOW, 5),
+    "who denied goods sent there": lambda session: screenings.deniers_at(session, PARCEL, None, NOW, 2),
+    "the same house bill": lambda session: screenings.same_bill(session, PARCEL, PARCEL),
 }
 
 

@@ -271,3 +271,16 @@ def test_replay_does_nothing_twice(world: World) -> None:
     before = everything(world.database)
     assert replay(world.database, world.restart()) == 2
     assert everything(world.database) == before
+
+
+def test_holders_of_many_numbers_are_found_together_however_they_are_written(world: World) -> None:
+    written = [PERSON["pccc"], PERSON["pccc"].lower(), OTHER["pccc"], "P999999999998", "no number"]
+    with world.database.read() as session:
+        found = people.holders(session, world.seals, written)
+        assert {number: each.name for number, each in found.items()} == {
+            written[0]: PERSON["name"], written[1]: PERSON["name"], written[2]: OTHER["name"],
+        }  # fmt: skip
+        assert found[written[0]] == people.holder(session, world.seals, PERSON["pccc"])
+    world.erase()
+    with world.database.read() as session:
+        assert set(people.holders(session, world.seals, written)) == {OTHER["pccc"]}
