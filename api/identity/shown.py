@@ -82,8 +82,9 @@ def shown_uses(
     """Return uses as their holder sees them; `orgs` are the members by handle."""
     named = [use.parcel for use, _ in found]
     causes, waiting = uses.causes_of(session, named), uses.without_consent(session, named)
+    readers = {person: seals.reader(person) for person in {use.person for use, _ in found}}
     return [
-        _shown(seals.open(use.sealed, use.id.encode(), use.person), orgs, use, row, causes.get(use.parcel, []),
+        _shown(readers[use.person](use.sealed, use.id.encode()), orgs, use, row, causes.get(use.parcel, []),
                waits=use.parcel in waiting)
         for use, row in found
     ]  # fmt: skip

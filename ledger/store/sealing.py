@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,8 @@ from ledger.store.datakeys import DataKeys, KeyMissing, mac
 
 NONCE: Final = 12
 PERSON: Final = "person"
+Reader = Callable[[bytes, bytes], dict[str, Any]]
+"""Opens what was sealed, by what it is bound to."""
 
 
 class BlindIndex:
@@ -120,17 +123,28 @@ class Seals:
             Erased: the person was erased.
             KeyMissing: the person's key is not here.
         """
-        fields = self._fields
-        if self.people and person:
-            key = self.people.get(self.people.name(PERSON, person))
-            if key is None:
-                return self._opened_by(fields, sealed, about)
-            fields = ChaCha20Poly1305(key)
-        return json.loads(fields.decrypt(sealed[:NONCE], sealed[NONCE:], about))  # type: ignore[no-any-return]
+        return self.reader(person)(sealed, about)
 
-    def _opened_by(self, fields: ChaCha20Poly1305, sealed: bytes, about: bytes) -> dict[str, Any]:
-        """Open a row of before people had keys of their own."""
-        try:
-            return json.loads(fields.decrypt(sealed[:NONCE], sealed[NONCE:], about))  # type: ignore[no-any-return]
-        except InvalidTag as error:
-            raise KeyMissing("The person's data key is not here.", hint="Put the file of data keys back.") from error
+    def reader(self, person: bytes | None) -> Reader:
+        """Return what opens rows of one person, whose key is looked up once for all of them. Do not keep it.
+
+        Raises:
+            Erased: the person was erased.
+            KeyMissing: the person's key is not here.
+        """
+        if self.people is None or not person:
+            return partial(_decrypted, self._fields)
+        key = self.people.get(self.people.name(PERSON, person))
+        return partial(_opened_by, self._fields) if key is None else partial(_decrypted, ChaCha20Poly1305(key))
+
+
+def _decrypted(fields: ChaCha20Poly1305, sealed: bytes, about: bytes) -> dict[str, Any]:
+    return json.loads(fields.decrypt(sealed[:NONCE], sealed[NONCE:], about))  # type: ignore[no-any-return]
+
+
+def _opened_by(fields: ChaCha20Poly1305, sealed: bytes, about: bytes) -> dict[str, Any]:
+    """Open a row of before people had keys of their own."""
+    try:
+        return _decrypted(fields, sealed, about)
+    except InvalidTag as error:
+        raise KeyMissing("The person's data key is not here.", hint="Put the file of data keys back.") from error
