@@ -252,10 +252,12 @@ def trigger(
     stage = Stage(url, seed, courier, signer)
     found = []
     try:
+        dice = secrets.SystemRandom()
+        rich, people = dice.sample(RICH, len(RICH)), dice.sample(PEOPLE, len(PEOPLE))
         for name in PATHS:
             if not paths or name in paths:
-                people = RICH if PATHS[name].price == DEAR else PEOPLE
-                found.append(stage.walk(name, secrets.choice(people)))  # many parcels of one person are a trade
+                drawn = rich if PATHS[name].price == DEAR else people
+                found.append(stage.walk(name, drawn.pop()))  # each of another person: many of one are a trade
                 told(found[-1])
     finally:
         stage.close()
